@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Loads and stores of the machine's device registers, and the fences that order them. */
+#ifndef DOPPEL_IO_H
+#define DOPPEL_IO_H
+
+#include "lib/types.h"
+
+static inline u8 io_read8(u64 address)
+{
+	return *(volatile u8 *)address;
+}
+
+static inline void io_write8(u64 address, u8 value)
+{
+	*(volatile u8 *)address = value;
+}
+
+static inline u32 io_read32(u64 address)
+{
+	return *(volatile u32 *)address;
+}
+
+static inline void io_write32(u64 address, u32 value)
+{
+	*(volatile u32 *)address = value;
+}
+
+/* Orders every earlier memory access before every later one (unprivileged spec, section 2.7). */
+static inline void fence_full(void)
+{
+	__asm__ volatile("fence rw, rw" ::: "memory");
+}
+
+/* Stops the hart until an interrupt is pending that is enabled in sie. */
+static inline void wait_for_interrupt(void)
+{
+	__asm__ volatile("wfi" ::: "memory");
+}
+
+#endif

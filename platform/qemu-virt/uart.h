@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The machine's own serial port (NS16550A), which Doppel owns and all consoles share. */
+#ifndef DOPPEL_PLATFORM_UART_H
+#define DOPPEL_PLATFORM_UART_H
+
+#include "lib/types.h"
+
+/* Takes the port over: 8 data bits, FIFOs on, no interrupts yet. Output before this is dropped. */
+void uart_init(hpa_t base);
+
+/* Sends one byte; waits while the port is busy, but not for ever: a dead port loses the byte. */
+void uart_put(u8 byte);
+
+/* True and the byte when one has been received. */
+bool uart_get(u8 *byte);
+
+/* Lets the port interrupt when it has input, or not: then input waits in the port (back-pressure). */
+void uart_enable_input_interrupt(bool enable);
+
+#endif
