@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What belongs to one hart of the machine. tp points to it whenever the hypervisor runs. */
+#ifndef DOPPEL_HART_H
+#define DOPPEL_HART_H
+
+#include "core/timer.h"
+#include "core/trace.h"
+#include "lib/types.h"
+#include "platform/qemu-virt/machine.h"
+
+#define HART_STACK_SIZE KIB(16)
+#define HART_EMERGENCY_STACK_SIZE KIB(4)
+
+struct vcpu;
+
+struct hart {
+	/* What assembly sees (offsets in core/asm_offsets.c). */
+	u64 trap_gpr[32]; /* registers at a trap of the hypervisor itself */
+	u64 trap_pc;
+	u64 emergency_stack; /* top: the stack pointer of such a trap may be what is broken */
+
+	unsigned index; /* 0 to nr_harts - 1, the boot hart is 0 */
+	u64 id;		/* mhartid */
+	unsigned plic_context;
+	u64 stack; /* top */
+	bool online;
+
+	struct vcpu *current; /* the vCPU whose state is in this hart's registers, or NULL */
+	bool need_resched;    /* look at the run queue before going on with the current vCPU */
+	bool idle;	      /* waiting for work; under the scheduler's lock */
+
+	u64 vmid_generation;  /* of the last HFENCE.GVMA of all VMIDs */
+	const void *last_stage2; /* whose translations may be in the TLB, if there are no VMIDs */
+
+	struct timer_queue timers;
+	struct trace_ring trace;
+};
+
+extern struct hart harts[MACHINE_MAX_HARTS];
+extern unsigned nr_harts; /* known; online or coming */
+
+#define for_each_hart(hart) for (struct hart *hart = harts; hart < harts + nr_harts; hart++)
+
+/* The hart that executes this. */
+static inline struct hart *this_hart(void)
+{
+	struct hart *hart;
+
+	/* Not volatile: no code of the hypervisor ever continues on another hart. */
+	__asm__("mv %0, tp" : "=r"(hart));
+	return hart;
+}
+
+/* Raises an inter-processor interrupt on a hart: it leaves its guest and looks at its requests. */
+void hart_kick(struct hart *hart);
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The RAM of one guest, as the hypervisor sees it. Every access to it goes through here, with a
+ * guest physical address and a length that are checked against the pieces the guest has.
+ */
+#ifndef DOPPEL_GUEST_MEMORY_H
+#define DOPPEL_GUEST_MEMORY_H
+
+#include "lib/types.h"
+#include "mem/ram_pool.h"
+
+struct guest_memory {
+	gpa_t start; /* of guest RAM; it is contiguous for the guest */
+	u64 size;    /* bytes */
+	struct ram_piece pieces[RAM_MAX_PIECES]; /* in the order of guest physical addresses */
+	unsigned nr_pieces;
+};
+
+/* Takes RAM for a guest out of the pool. False: there is not so much. It is not cleared. */
+bool guest_memory_take(struct guest_memory *memory, gpa_t start, u64 size);
+void guest_memory_give_back(struct guest_memory *memory);
+
+/* True when [gpa, gpa + size) is all guest RAM. Any values may be passed, overflowing ones too. */
+bool guest_memory_contains(const struct guest_memory *memory, gpa_t gpa, u64 size);
+
+/* Copies; false, and nothing done, unless all of it is guest RAM. */
+bool guest_read(const struct guest_memory *memory, gpa_t gpa, void *buf, u64 size);
+bool guest_write(const struct guest_memory *memory, gpa_t gpa, const void *buf, u64 size);
+
+/* Reads a page-table entry in one access, as the hardware would. gpa is a multiple of 8. */
+bool guest_read_pte(const struct guest_memory *memory, gpa_t gpa, u64 *pte);
+
+/* Overwrites all guest RAM with zeroes. */
+void guest_memory_clear(const struct guest_memory *memory);
+
+#endif

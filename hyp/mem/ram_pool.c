@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The machine's RAM that can become guest RAM: a short sorted list of free ranges. */
+#include "mem/ram_pool.h"
+#include "lib/spinlock.h"
+
+#define MAX_RANGES 64
+
+static struct spinlock lock;
+static struct ram_piece ranges[MAX_RANGES];
+static unsigned nr_ranges;
+
+static u64 end_of(const struct ram_piece *piece)
+{
+	return piece->start.v + piece->size;
+}
+
+static void remove_range(unsigned index)
+{
+	nr_ranges--;
+	for (unsigned i = index; i < nr_ranges; i++)
+		ranges[i] = ranges[i + 1];
+}
+
+/* A table that is full forgets the range: RAM is lost, nothing is given out twice. */
+static void insert_range(u64 start, u64 end)
+{
+	unsigned at = 0;
+
+	if (start >= end || nr_ranges == MAX_RANGES)
+		return;
+	while (at < nr_ranges && ranges[at].start.v < start)
+		at++;
+	for (unsigned i = nr_ranges; i > at; i--)
+		ranges[i] = ranges[i - 1];
+	ranges[at] = (struct ram_piece){ HPA(start), end - start };
+	nr_ranges++;
+	if (at + 1 < nr_ranges && end == ranges[at + 1].start.v) {
+		ranges[at].size += ranges[at + 1].size;
+		remove_range(at + 1);
+	}
+	if (at > 0 && end_of(&ranges[at - 1]) == start) {
+		ranges[at - 1].size += ranges[at].size;
+		remove_range(at);
+	}
+}
+
+static void cut_range(u64 start, u64 end)
+{
+	for (unsigned i = 0; i < nr_ranges;) {
+		struct ram_piece range = ranges[i];
+
+		if (end_of(&range) <= start || range.start.v >= end) {
+			i++;
+			continue;
+		}
+		remove_range(i);
+		insert_range(range.start.v, MIN(start, end_of(&range)));
+		insert_range(MAX(end, range.start.v), end_of(&range));
+		i = 0;
+	}
+}
+
+void ram_pool_add(hpa_t start, u64 size)
+{
+	spin_lock(&lock);
+	insert_range(ALIGN_UP(start.v, RAM_GRANULE), ALIGN_DOWN(start.v + size, RAM_GRANULE));
+	spin_unlock(&lock);
+}
+
+void ram_pool_reserve(hpa_t start, u64 size)
+{
+	spin_lock(&lock);
+	cut_range(ALIGN_DOWN(start.v, RAM_GRANULE), ALIGN_UP(start.v + size, RAM_GRANULE));
+	spin_unlock(&lock);
+}
+
+static u64 free_bytes(void)
+{
+	u64 sum = 0;
+
+	for (unsigned i = 0; i < nr_ranges; i++)
+		sum += ranges[i].size;
+	return sum;
+}
+
+u64 ram_pool_free(void)
+{
+	u64 sum;
+
+	spin_lock(&lock);
+	sum = free_bytes();
+	spin_unlock(&lock);
+	return sum;
+}
+
+/* The longest run of whole, aligned GiB, at most want bytes. */
+static struct ram_piece find_gigapages(u64 want)
+{
+	struct ram_piece best = { HPA(0), 0 };
+
+	for (unsigned i = 0; i < nr_ranges; i++) {
+		u64 start = ALIGN_UP(ranges[i].start.v, GIB(1));
+		u64 end = ALIGN_DOWN(end_of(&ranges[i]), GIB(1));
+		u64 size = start < end ? MIN(end - start, ALIGN_DOWN(want, GIB(1))) : 0;
+
+		if (size > best.size)
+			best = (struct ram_piece){ HPA(start), size };
+	}
+	return best;
+}
+
+/*
+ * The smallest range that holds all of it, so that large ones stay whole; else the largest.
+ * Ends of ranges are taken: what is left keeps its aligned beginning.
+ */
+static struct ram_piece find_best_fit(u64 want)
+{
+	const struct ram_piece *best = NULL;
+
+	for (unsigned i = 0; i < nr_ranges; i++) {
+		const struct ram_piece *range = &ranges[i];
+		bool fits = range->size >= want;
+
+		if (!best || (fits && (best->size < want || range->size < best->size)) ||
+		    (!fits && best->size < want && range->size > best->size))
+			best = range;
+	}
+	if (!best)
+		return (struct ram_piece){ HPA(0), 0 };
+	u64 size = MIN(want, best->size);
+
+	return (struct ram_piece){ HPA(end_of(best) - size), size };
+}
+
+unsigned ram_pool_take(u64 size, struct ram_piece pieces[RAM_MAX_PIECES])
+{
+	unsigned count = 0;
+
+	spin_lock(&lock);
+	while (size && count < RAM_MAX_PIECES) {
+		struct ram_piece piece = find_gigapages(size);
+
+		if (!piece.size)
+			piece = find_best_fit(size);
+		if (!piece.size)
+			break;
+		cut_range(piece.start.v, end_of(&piece));
+		pieces[count++] = piece;
+		size -= piece.size;
+	}
+	spin_unlock(&lock);
+	if (size) {
+		ram_pool_give_back(pieces, count);
+		return 0;
+	}
+	return count;
+}
+
+void ram_pool_give_back(const struct ram_piece *pieces, unsigned count)
+{
+	spin_lock(&lock);
+	for (unsigned i = 0; i < count; i++)
+		insert_range(pieces[i].start.v, end_of(&pieces[i]));
+	spin_unlock(&lock);
+}
+
+bool ram_pool_range(unsigned index, struct ram_piece *range)
+{
+	bool found;
+
+	spin_lock(&lock);
+	found = index < nr_ranges;
+	if (found)
+		*range = ranges[index];
+	spin_unlock(&lock);
+	return found;
+}
