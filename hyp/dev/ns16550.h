@@ -33,6 +33,7 @@ struct ns16550_state {
 	u8 msr;			 /* modem inputs, and what changed since the last read */
 	bool overrun;		 /* LSR.OE */
 	bool tx_empty_interrupt; /* the transmitter became empty and no one was told yet */
+	bool may_have_input;	 /* the backend has not said that it has no more */
 	bool irq_level;		 /* the wire, as last driven */
 };
 
@@ -43,7 +44,7 @@ struct ns16550_backend {
 
 	/*
 	 * Fetches the next byte of input. False: none; call ns16550_poll_input() when there is.
-	 * The device asks only when it has room, so that input of any length is never lost.
+	 * The device asks only when it has room: input waits behind it, however much it is.
 	 */
 	bool (*get)(void *ctx, u8 *byte);
 };

@@ -25,14 +25,14 @@
 #define VPLIC_MAX_VCPUS	   32
 #define VPLIC_PRIORITY_MAX 7
 
-#define VPLIC_WORDS ((VPLIC_NR_SOURCES + 63) / 64)
+#define VPLIC_WORDS (VPLIC_NR_SOURCES / 32)
 
-/* What the guest can see or cause; bit n of a bitmap is source n. */
+/* What the guest can see or cause; bit n % 32 of word n / 32 is source n. */
 struct vplic_state {
-	u64 level[VPLIC_WORDS];	  /* the wires, as the devices drive them */
-	u64 pending[VPLIC_WORDS]; /* requests that nobody claimed yet */
-	u64 claimed[VPLIC_WORDS]; /* claimed and not completed: the gateway holds back */
-	u64 enable[VPLIC_MAX_VCPUS][VPLIC_WORDS];
+	u32 level[VPLIC_WORDS];	  /* the wires, as the devices drive them */
+	u32 pending[VPLIC_WORDS]; /* requests that nobody claimed yet */
+	u32 claimed[VPLIC_WORDS]; /* claimed and not completed: the gateway holds back */
+	u32 enable[VPLIC_MAX_VCPUS][VPLIC_WORDS];
 	u32 external; /* bit n: vCPU n was told that an interrupt is pending */
 	u8 priority[VPLIC_NR_SOURCES];
 	u8 threshold[VPLIC_MAX_VCPUS];
@@ -57,8 +57,7 @@ void vplic_init(struct vplic *plic, unsigned nr_vcpus,
 /* To reset state. Wires keep their level and, if high, request again: reset the devices first. */
 void vplic_reset(struct vplic *plic);
 
-/* Drives the wire of a source, 1 to VPLIC_NR_SOURCES - 1, of a struct vplic; fits struct irq_line.
- */
+/* Drives the wire of a source of a struct vplic; fits struct irq_line. Other sources: ignored. */
 void vplic_set_level(void *vplic, unsigned source, bool level);
 
 /* The guest's accesses to the region, 4 bytes wide only: an mmio_handler for a struct vplic. */
