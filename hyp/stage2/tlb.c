@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Keeps the TLB of a hart honest when a vCPU comes to it: VMIDs, and fences that it missed. */
+#include "stage2/tlb.h"
+#include "core/hart.h"
+#include "lib/spinlock.h"
+#include "riscv/csr.h"
+#include "riscv/fence.h"
+
+static struct spinlock lock;
+static struct vmid_pool pool;
+
+void tlb_probe(void)
+{
+	u64 ones = (BIT(HGATP_VMID_BITS) - 1) << HGATP_VMID_SHIFT;
+	u64 stuck;
+
+	csr_write(CSR_HGATP, ones);
+	stuck = csr_read(CSR_HGATP) >> HGATP_VMID_SHIFT & (BIT(HGATP_VMID_BITS) - 1);
+	csr_write(CSR_HGATP, 0);
+	hfence_gvma_all();
+	/* The implemented bits are the low ones. */
+	vmid_pool_init(&pool, stuck ? 64 - (unsigned)__builtin_clzl(stuck) : 0);
+}
+
+void tlb_enter(struct guest_mmu *mmu, const void *vcpu, bool stayed)
+{
+	struct hart *hart = this_hart();
+	u64 generation;
+
+	spin_lock(&lock);
+	generation = vmid_refresh(&pool, &mmu->vmid);
+	csr_write(CSR_HGATP, stage2_hgatp(&mmu->s2, mmu->vmid.id));
+	spin_unlock(&lock);
+
+	/* VMIDs of an older generation may mean somebody else by now; without VMIDs they always do. */
+	if (hart->vmid_generation != generation || (!pool.bits && hart->last_stage2 != mmu)) {
+		hfence_gvma_all();
+		hfence_vvma_all();
+		hart->vmid_generation = generation;
+	} else if (mmu->last_vcpu[hart->index] != vcpu || !stayed) {
+		/*
+		 * A guest's SFENCE.VMA acts on the hart that executes it. This vCPU may have fenced
+		 * elsewhere, and another vCPU of the VM may have filled the TLB for its own tables.
+		 */
+		hfence_vvma_all();
+	}
+	hart->last_stage2 = mmu;
+	mmu->last_vcpu[hart->index] = vcpu;
+}

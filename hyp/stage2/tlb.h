@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Keeps the TLB of a hart honest when a vCPU comes to it: VMIDs, and fences that it missed. */
+#ifndef DOPPEL_STAGE2_TLB_H
+#define DOPPEL_STAGE2_TLB_H
+
+#include "lib/types.h"
+#include "platform/qemu-virt/machine.h"
+#include "stage2/stage2.h"
+#include "stage2/vmid.h"
+
+/* A VM's translation with what its tags in the TLBs are. */
+struct guest_mmu {
+	struct stage2 s2;
+	struct vmid vmid;
+	/* Which vCPU (any address that tells them apart) was the last of this VM on each hart. */
+	const void *last_vcpu[MACHINE_MAX_HARTS];
+};
+
+/* Boot hart, once: finds VMIDLEN (section 18.2.11: write ones, read back). */
+void tlb_probe(void);
+
+/*
+ * Puts the VM's translation into hgatp of this hart, with a valid VMID, and drops what the TLB may
+ * hold from others. stayed: the vCPU has not run on any other hart since it last ran on this one.
+ */
+void tlb_enter(struct guest_mmu *mmu, const void *vcpu, bool stayed);
+
+#endif
