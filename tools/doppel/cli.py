@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The command line: verbs and their options."""
+
+import argparse
+import sys
+
+from . import Refusal, qemu
+
+USAGE_STATUS = 2
+LOG_LEVELS = ("error", "warn", "info", "debug")
+
+RUN_TEXT = """\
+Boot guests under Doppel on QEMU. Without arguments: the default guest (Debian's kernel, a busybox
+shell), which ./doppel setup prepares. With VMS.dts: the VMs of that description
+(docs/vm-description.md). With --kernel: one VM described by the options.
+"""
+RUN_END = """\
+keys:
+  Ctrl-] q leaves at once; Ctrl-] and any other key reach the guest, as do Ctrl-C and the like.
+  When standard input is no terminal, every byte reaches the guest, and its end does not end the run.
+
+exit status:
+  0    the guest powered off, or you left with Ctrl-] q
+  1    the hypervisor panicked, or QEMU failed
+  2    usage or bad input: one sentence says what, nothing was started
+  3    the hypervisor killed the VM
+  4    the guest shut down with the reason "system failure"
+  124  the time of --timeout passed
+
+environment:
+  DOPPEL_QEMU   the emulator to use when --qemu is not given
+"""
+SETUP_TEXT = """\
+Obtain what Doppel needs. Whatever is there already is left alone and needs no network. Without
+arguments: "packages" and "images".
+"""
+SETUP_END = """\
+what:
+  packages       host packages to build and run: QEMU, OpenSBI, dtc, a RISC-V compiler
+  test-packages  those, and what the tests need: cmocka, clang-format, prove
+  images         Debian's RISC-V kernel and busybox into the cache; build/guest/Image and
+                 build/guest/initramfs.cpio.gz
+  qemu10         QEMU 10 and its OpenSBI from bookworm-backports into the cache, for the tests
+
+environment:
+  DOPPEL_CACHE   the cache, shared by all clones; default ${XDG_CACHE_HOME:-~/.cache}/doppel
+  DEBIAN_MIRROR  the Debian mirror; default: the one in this machine's apt configuration
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, with one sentence for an error and no abbreviated options."""
+
+    def __init__(self, **settings):
+        settings.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        super().__init__(allow_abbrev=False, **settings)
+
+    def error(self, message):
+        raise Refusal("%s: see %s --help" % (message, self.prog))
+
+
+def positive_seconds(text):
+    value = float(text)
+    if not 0 < value < 1e9:
+        raise ValueError(text)
+    return value
+
+
+positive_seconds.__name__ = "number of seconds"
+
+
+def parser():
+    top = Parser(prog="./doppel", description="Boot RISC-V virtual machines under Doppel.")
+    verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=Parser)
+    _add_run(verbs)
+    _add_doctor(verbs)
+    _add_setup(verbs)
+    return top
+
+
+def _add_run(verbs):
+    run = verbs.add_parser("run", help="boot guests", description=RUN_TEXT, epilog=RUN_END)
+    run.add_argument("description", nargs="?", metavar="VMS.dts",
+                     help="a description of VMs, device tree source or blob")
+    vm = run.add_argument_group("one VM, without a description")
+    vm.add_argument("--kernel", metavar="FILE", help="Linux Image (also gzip-compressed), "
+                    "ELF64, or a flat binary, which is loaded at RAM + 2 MiB")
+    vm.add_argument("--initrd", metavar="FILE", help="initial RAM disk")
+    vm.add_argument("--append", metavar="TEXT", help="kernel command line")
+    vm.add_argument("--cpus", type=int, metavar="N", help="vCPUs, 1 to 32 (default 2)")
+    vm.add_argument("--memory", metavar="SIZE", help="memory, a multiple of 2M (default 512M)")
+    vm.add_argument("--name", metavar="NAME", help="name of the VM")
+    host = run.add_argument_group("the machine below")
+    host.add_argument("--host-cpus", type=int, metavar="N",
+                      help="harts (default: as many as the largest VM's vCPUs, at most 8)")
+    host.add_argument("--host-memory", metavar="SIZE", help="RAM (default: as needed)")
+    host.add_argument("--qemu", metavar="PATH", help="the emulator (default: %s)" % qemu.NAME)
+    host.add_argument("--cpu", metavar="MODEL", default=qemu.DEFAULT_CPU,
+                      help="QEMU's CPU model (default %s)" % qemu.DEFAULT_CPU)
+    host.add_argument("--machine", metavar="OPTS", help="options of QEMU's virt machine")
+    mode = run.add_argument_group("how to run")
+    mode.add_argument("--native", action="store_true",
+                      help="boot the same guest directly on QEMU, without Doppel")
+    mode.add_argument("--icount", action="store_true",
+                      help="deterministic: one hart, one instruction a nanosecond")
+    mode.add_argument("--stats", action="store_true", help="print counters at the end")
+    mode.add_argument("--log", choices=LOG_LEVELS, default="info",
+                      help="the hypervisor's messages (default info)")
+    mode.add_argument("--timeout", type=positive_seconds, metavar="S",
+                      help="end the run after S seconds, with status 124")
+    run.usage = "%(prog)s [VMS.dts | --kernel FILE ...] [options] [-- MORE QEMU ARGUMENTS]"
+
+
+def _add_doctor(verbs):
+    verbs.add_parser("doctor", help="say what is installed, missing or too old",
+                     description="Say what is installed, what is missing or too old, and what to "
+                     "do about it. Exit status 0 when everything that make run needs is there, "
+                     "2 when not.")
+
+
+def _add_setup(verbs):
+    setup = verbs.add_parser("setup", help="obtain what is missing", description=SETUP_TEXT,
+                             epilog=SETUP_END)
+    setup.add_argument("what", nargs="*", metavar="WHAT",
+                       help="packages, test-packages, images, qemu10")
+    setup.add_argument("--refresh", action="store_true",
+                       help="get images or QEMU 10 again although the cache has them")
+    setup.add_argument("--print-cache", action="store_true", help="print the cache's path")
+    setup.add_argument("--print-qemu10", action="store_true",
+                       help="print the path of QEMU 10; status 2 when it is not there")
+
+
+def split_qemu_arguments(arguments):
+    """Everything after the first "--" is for QEMU."""
+    if "--" in arguments:
+        at = arguments.index("--")
+        return arguments[:at], arguments[at + 1:]
+    return arguments, []
+
+
+def main(arguments):
+    arguments, for_qemu = split_qemu_arguments(arguments)
+    try:
+        options = parser().parse_args(arguments)
+        options.qemu_arguments = for_qemu
+        if for_qemu and options.verb != "run":
+            raise Refusal("only run takes arguments for QEMU: leave out \"--\"")
+        return dispatch(options)
+    except Refusal as refusal:
+        print("doppel: %s" % refusal, file=sys.stderr)
+        return USAGE_STATUS
+    except KeyboardInterrupt:
+        return 130
+
+
+def dispatch(options):
+    if options.verb == "run":
+        from . import run
+        return run.run(options)
+    if options.verb == "doctor":
+        from . import doctor
+        return doctor.run()
+    from . import setup
+    return setup.run(options)

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What the host must have: how to see that it is there, and the package that brings it."""
+
+import glob
+import os
+import shutil
+import subprocess
+
+from . import apt, qemu
+
+RISCV_COMPILERS = ("riscv64-unknown-elf-gcc", "riscv64-linux-gnu-gcc")
+
+
+class Need:
+    """One tool: `find` returns a text that describes it, or None when it is missing."""
+
+    def __init__(self, name, packages, find, purpose):
+        self.name = name
+        self.packages = packages
+        self.find = find
+        self.purpose = purpose
+
+
+def _program(name):
+    return lambda: shutil.which(name)
+
+
+def _file(*names):
+    return lambda: next((name for name in names if os.path.exists(name)), None)
+
+
+def _qemu():
+    path = shutil.which(os.environ.get("DOPPEL_QEMU") or qemu.NAME)
+    version = qemu.Qemu(path).version() if path else None
+    return "%s, version %d.%d" % (path, *version) if version and version >= qemu.OLDEST else None
+
+
+def _firmware():
+    """QEMU's own copy, or Debian's package."""
+    return next(iter(glob.glob("/usr/share/qemu/" + qemu.FIRMWARE) +
+                     glob.glob("/usr/local/share/qemu/" + qemu.FIRMWARE)), None)
+
+
+def _compiler():
+    prefix = os.environ.get("CROSS_COMPILE")
+    if prefix:
+        return shutil.which(prefix + "gcc")
+    if os.environ.get("LLVM"):
+        return shutil.which("clang") if shutil.which("ld.lld") else None
+    return next(filter(None, map(shutil.which, RISCV_COMPILERS)), None)
+
+
+def _host_compiler():
+    path = shutil.which("cc") or shutil.which("gcc")
+    if not path:
+        return None
+    done = subprocess.run([path, "-fsyntax-only", "-x", "c", "-"], input=b"#include <stdio.h>\n",
+                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+    return path if done.returncode == 0 else None
+
+
+def _prove():
+    return shutil.which("prove")
+
+
+def _qemu_packages():
+    # Debian 13 moved the RISC-V emulator to a package of its own.
+    return ["qemu-system-riscv" if apt.is_known("qemu-system-riscv") else "qemu-system-misc"]
+
+
+RUN = (
+    Need("make", lambda: ["make"], _program("make"), "build"),
+    Need("RISC-V compiler", lambda: ["clang", "lld"] if os.environ.get("LLVM")
+         else ["gcc-riscv64-linux-gnu"], _compiler, "build"),
+    Need("QEMU %d.%d or later" % qemu.OLDEST, _qemu_packages, _qemu, "run"),
+    Need("OpenSBI firmware", lambda: ["opensbi"], _firmware, "run"),
+    Need("dtc", lambda: ["device-tree-compiler"], _program("dtc"), "run descriptions of VMs"),
+    Need("Debian's archive keyring", lambda: ["debian-archive-keyring"], _file(apt.KEYRING),
+         "check the guest's packages"),
+)
+TEST = RUN + (
+    Need("host C compiler", lambda: ["gcc", "libc6-dev"], _host_compiler, "unit tests"),
+    Need("cmocka", lambda: ["libcmocka-dev"], _file("/usr/include/cmocka.h",
+                                                    "/usr/local/include/cmocka.h"), "unit tests"),
+    Need("prove", lambda: ["perl"], _prove, "run the tests"),
+    Need("clang-format", lambda: ["clang-format"], _program("clang-format"), "make lint"),
+)
+
+
+def missing(group):
+    return [need for need in group if not need.find()]
+
+
+def missing_packages(group):
+    packages = []
+    for need in missing(group):
+        packages += need.packages()
+    return packages

@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The verb "run": checks everything, starts QEMU, and turns its end into an exit status."""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import sys
+import tempfile
+
+from . import BUILD, GUEST_INITRD, GUEST_KERNEL, HYPERVISOR, Refusal
+from . import console, image, qemu, sizes, vms
+from .sizes import GIB, MIB
+
+DEFAULT_CPUS, DEFAULT_MEMORY = 2, "512M"
+MAX_DEFAULT_HOST_CPUS = 8
+MAX_HOST_CPUS = 512         # of QEMU's virt machine
+PAYLOAD_AT = 130 * MIB      # where QEMU loads -initrd, from the start of RAM, at most
+PAYLOAD_SLACK = 64 * MIB    # device tree, hypervisor tables
+
+PANIC, BAD_INPUT, KILLED = 101, 102, 103
+TIMEOUT_STATUS = 124
+# QEMU's exit code (the hypervisor sets it through the virt machine's test device) -> ours.
+STATUS = {0: 0, PANIC: 1, BAD_INPUT: 2, KILLED: 3, 104: 4}
+
+
+def run(options):
+    emulator = qemu.find(options.qemu)
+    if not options.native and not os.path.isfile(HYPERVISOR):
+        raise Refusal("build/doppel.elf does not exist: run make first")
+    machines = load_description(options) if options.description else [vm_of_options(options)]
+    with run_directory() as directory, console.Signals():
+        plan = plan_native if options.native else plan_doppel
+        return start(emulator, plan(emulator, options, machines, directory), options)
+
+
+# What to run
+
+
+def load_description(options):
+    for name in ("kernel", "initrd", "append", "cpus", "memory", "name"):
+        if getattr(options, name) is not None:
+            raise Refusal("--%s cannot be given together with %s: write it in the description"
+                          % (name, options.description))
+    return vms.load(options.description)
+
+
+def vm_of_options(options):
+    """The one VM that the command line describes: by default the guest that setup has made."""
+    kernel, initrd, append = options.kernel, options.initrd, options.append
+    if kernel is None:
+        kernel, initrd = GUEST_KERNEL, initrd or GUEST_INITRD
+        if not os.path.exists(kernel) or not os.path.exists(initrd):
+            raise Refusal("the default guest is not there yet: run ./doppel setup")
+        append = default_append() if append is None else append
+    place = vms.CommandLine({"kernel": kernel, "initrd": initrd})
+    machine = vms.Vm(name=options.name or ("guest" if options.kernel else "debian"),
+                     vcpus=DEFAULT_CPUS if options.cpus is None else options.cpus,
+                     memory=sizes.parse(options.memory or DEFAULT_MEMORY, "--memory"),
+                     kernel=image.read_file(kernel, "--kernel"),
+                     initrd=image.read_file(initrd, "--initrd") if initrd else b"",
+                     bootargs=append or "")
+    vms.check(machine, place)
+    return machine
+
+
+def default_append():
+    """The default guest's command line; a serial line cannot ask how large the terminal is."""
+    words = "console=ttyS0 quiet"
+    if os.isatty(0) and os.isatty(1):
+        size = os.get_terminal_size(1)
+        if size.columns and size.lines:
+            words += " doppel.tty=%dx%d" % (size.columns, size.lines)
+    return words
+
+
+# How to run it
+
+
+def plan_doppel(emulator, options, machines, directory):
+    description = os.path.join(directory, "vms.dtb")
+    blob = vms.write(machines)
+    cpus = host_cpus(options, machines)
+    memory = host_memory(options, machines, len(blob))
+    with open(description, "wb") as file:
+        file.write(blob)
+    return qemu.command(emulator, options, cpus, memory,
+                        qemu.doppel_payload(description, options))
+
+
+def plan_native(emulator, options, machines, directory):
+    if len(machines) > 1:
+        raise Refusal("%s: --native runs one VM, and this describes %d: give one with one VM"
+                      % (options.description, len(machines)))
+    for name, given in (("cpus", options.host_cpus), ("memory", options.host_memory)):
+        if given is not None:
+            raise Refusal("--host-%s has no meaning with --native: the machine is as large as the "
+                          "VM, change that" % name)
+    machine = machines[0]
+    paths = {"kernel": "", "initrd": ""}
+    for name in paths:
+        if getattr(machine, name):
+            paths[name] = os.path.join(directory, name)
+            with open(paths[name], "wb") as file:
+                file.write(getattr(machine, name))
+    return qemu.command(emulator, options, machine.vcpus, machine.memory,
+                        qemu.native_payload(machine, paths["kernel"], paths["initrd"]))
+
+
+def host_cpus(options, machines):
+    """As many harts as the largest VM has vCPUs, up to 8; at least two for several VMs."""
+    given = options.host_cpus
+    if options.icount:
+        if given not in (None, 1):
+            raise Refusal("--icount runs on one hart: leave out --host-cpus %d" % given)
+        return 1
+    if given is not None:
+        if not 1 <= given <= MAX_HOST_CPUS:
+            raise Refusal("--host-cpus of %d is out of range: give 1 to %d"
+                          % (given, MAX_HOST_CPUS))
+        return given
+    largest = max(vm.vcpus for vm in machines)
+    if len(machines) > 1:
+        largest = max(largest, min(2, os.cpu_count() or 1))
+    return min(largest, MAX_DEFAULT_HOST_CPUS)
+
+
+def host_memory(options, machines, payload):
+    """Bytes of RAM for the host: its own share and the guests' memory.
+
+    A VM of 1 GiB or more counts in whole GiB, so that the hypervisor can map it with 1 GiB pages.
+    """
+    started = [vm for vm in machines if vm.autostart]
+    least = PAYLOAD_AT + payload + PAYLOAD_SLACK + sum(vm.memory for vm in started)
+    if options.host_memory is not None:
+        memory = sizes.parse(options.host_memory, "--host-memory")
+        if memory < least:
+            raise Refusal("--host-memory of %s is too small for %s of guest memory, the payloads "
+                          "and the hypervisor: give at least %s"
+                          % (sizes.text(memory), sizes.text(sum(vm.memory for vm in started)),
+                             sizes.text(sizes.round_up(least, MIB))))
+        return memory
+    own = sizes.round_up(PAYLOAD_AT + payload + PAYLOAD_SLACK, GIB)
+    return own + sum(sizes.round_up(vm.memory, GIB) if vm.memory >= GIB else vm.memory
+                     for vm in started)
+
+
+@contextlib.contextmanager
+def run_directory():
+    """A directory of this run below build/run. The lock tells the ones of killed runs apart."""
+    parent = os.path.join(BUILD, "run")
+    os.makedirs(parent, exist_ok=True)
+    sweep(parent)
+    directory = tempfile.mkdtemp(prefix="run-", dir=parent)
+    lock = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield directory
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+        os.close(lock)
+
+
+def sweep(parent):
+    """Removes what runs left that were killed. A run that is just starting has no files yet."""
+    for name in os.listdir(parent):
+        path = os.path.join(parent, name)
+        try:
+            lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        except OSError:
+            continue
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.listdir(path):
+                shutil.rmtree(path, ignore_errors=True)
+        except OSError:
+            pass                # it is in use
+        finally:
+            os.close(lock)
+
+
+# Running it
+
+
+def start(emulator, command, options):
+    if os.isatty(0) and os.isatty(2):
+        say("Ctrl-] q leaves.")
+    session = console.Session(command, emulator.environment, options.timeout)
+    try:
+        outcome = session.run()
+    except console.Stopped as stopped:
+        return 128 + stopped.args[0]
+    except BrokenPipeError:
+        return 1                # nobody reads our output any more
+    except OSError as error:
+        raise Refusal("%s cannot be run (%s): check --qemu" % (emulator.path, error.strerror))
+    if outcome == console.LEFT:
+        say("left.")
+        return 0
+    if outcome == console.TIMED_OUT:
+        say("the timeout of %g s passed." % options.timeout)
+        return TIMEOUT_STATUS
+    return exit_status(session, options.native)
+
+
+def exit_status(session, native):
+    """Our exit status for QEMU's; a sentence for an end that QEMU itself is the cause of."""
+    if native and session.status == 1 and not session.said:
+        return 4                # OpenSBI reports a system failure
+    if session.status in STATUS:
+        return STATUS[session.status]
+    said = session.said.decode("utf-8", "replace").strip().splitlines()
+    if session.status < 0:
+        say("QEMU was ended by signal %d%s." % (-session.status, quoted(said)))
+    else:
+        say("QEMU ended with status %d%s." % (session.status, quoted(said)))
+    return 1
+
+
+def quoted(lines):
+    return ", saying \"%s\"" % lines[-1] if lines else " and said nothing"
+
+
+def say(sentence):
+    print("doppel: " + sentence, file=sys.stderr)
