@@ -1,3 +1,3 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
-exec "$(dirname "$0")/../../lib/run-scenario" "$0"
+exec "$(dirname "$0")/../../lib/run-scenario" "$0" "$@"
