@@ -72,7 +72,7 @@ def hypervisor_words(options):
 def command(qemu, options, cpus, memory, payload):
     """QEMU's arguments. `payload` is the list of -kernel, -initrd and -append arguments."""
     machine = "virt" + ("," + options.machine if options.machine else "")
-    icount = ["-icount", "shift=0", "-seed", "1",
+    icount = ["-icount", "shift=0,sleep=off", "-seed", "1",
               "-rtc", "base=2026-01-01T00:00:00,clock=vm"] if options.icount else []
     return ([qemu.path] + qemu.arguments +
             ["-nodefaults", "-no-user-config", "-machine", machine, "-cpu", options.cpu,

@@ -25,6 +25,8 @@ STATUS = {0: 0, PANIC: 1, BAD_INPUT: 2, KILLED: 3, 104: 4}
 
 
 def run(options):
+    if any(word.startswith("-semihosting") for word in options.qemu_arguments):
+        raise Refusal("-semihosting would let the guest open files of this machine: leave it out")
     emulator = qemu.find(options.qemu)
     if not options.native and not os.path.isfile(HYPERVISOR):
         raise Refusal("build/doppel.elf does not exist: run make first")
