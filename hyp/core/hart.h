@@ -14,7 +14,7 @@
 struct vcpu;
 
 struct hart {
-	/* What assembly sees (offsets in core/asm_offsets.c). */
+	/* What assembly sees (offsets in vcpu/asm_offsets.c). */
 	u64 trap_gpr[32]; /* registers at a trap of the hypervisor itself */
 	u64 trap_pc;
 	u64 emergency_stack; /* top: the stack pointer of such a trap may be what is broken */
@@ -26,8 +26,13 @@ struct hart {
 	bool online;
 
 	struct vcpu *current; /* the vCPU whose state is in this hart's registers, or NULL */
-	bool need_resched;    /* look at the run queue before going on with the current vCPU */
-	bool idle;	      /* waiting for work; under the scheduler's lock */
+
+	/* The scheduler's (vcpu/sched.c). */
+	bool idle;	       /* waiting for work */
+	bool contended;	       /* others wait for a hart: WFI traps, slices end */
+	bool slice_is_running; /* the slice timer has been started */
+	bool slice_is_over;
+	struct timer slice;
 
 	u64 vmid_generation;  /* of the last HFENCE.GVMA of all VMIDs */
 	const void *last_stage2; /* whose translations may be in the TLB, if there are no VMIDs */

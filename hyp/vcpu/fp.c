@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Floating-point and vector state, switched lazily. */
+#include "vcpu/fp.h"
+#include "lib/string.h"
+#include "mem/page.h"
+#include "platform/qemu-virt/machine.h"
+#include "riscv/csr.h"
+#include "vcpu/vcpu.h"
+
+/* vcpu/fp_regs.S and vcpu/vector_regs.S */
+void fp_regs_save(u64 f[32], u64 *fcsr);
+void fp_regs_load(const u64 f[32], const u64 *fcsr);
+void vector_regs_save(void *v, u64 csrs[4]);
+void vector_regs_load(const void *v, const u64 csrs[4]);
+u64 vector_read_vlenb(void);
+
+u64 fp_vlenb;
+
+static u64 field(u64 status, u64 mask, unsigned shift)
+{
+	return (status & mask) >> shift;
+}
+
+void fp_probe(void)
+{
+	if (!isa_has(machine.isa, "v"))
+		return;
+	csr_set(CSR_SSTATUS, SSTATUS_VS);
+	fp_vlenb = vector_read_vlenb();
+	csr_clear(CSR_SSTATUS, SSTATUS_VS);
+}
+
+bool fp_init(struct fp_state *fp)
+{
+	memset(fp, 0, sizeof(*fp));
+	if (!fp_vlenb)
+		return true;
+	fp->v = page_alloc(page_order(32 * fp_vlenb));
+	return fp->v != NULL;
+}
+
+void fp_destroy(struct fp_state *fp)
+{
+	if (fp->v)
+		page_free(fp->v, page_order(32 * fp_vlenb));
+	fp->v = NULL;
+}
+
+void fp_reset(struct fp_state *fp)
+{
+	void *v = fp->v;
+
+	memset(fp, 0, sizeof(*fp));
+	fp->v = v;
+	if (v)
+		memset(v, 0, 32 * fp_vlenb);
+	fp->vtype = 1UL << 63; /* vill: no type has been set (V section 3.4) */
+}
+
+/*
+ * The state must be in place before the guest sees it, and Clean, so that Dirty will tell of the
+ * guest's own writes: both sstatus and vsstatus become Dirty then (section 18.2.10).
+ */
+static void load_fp(struct fp_state *fp)
+{
+	csr_set(CSR_SSTATUS, SSTATUS_FS);
+	fp_regs_load(fp->f, &fp->fcsr);
+	csr_clear(CSR_SSTATUS, SSTATUS_FS);
+	csr_set(CSR_SSTATUS, (u64)EXT_STATE_CLEAN << SSTATUS_FS_SHIFT);
+	fp->fp_is_loaded = true;
+}
+
+static void load_vector(struct fp_state *fp)
+{
+	csr_set(CSR_SSTATUS, SSTATUS_VS);
+	vector_regs_load(fp->v, &fp->vstart);
+	csr_clear(CSR_SSTATUS, SSTATUS_VS);
+	csr_set(CSR_SSTATUS, (u64)EXT_STATE_CLEAN << SSTATUS_VS_SHIFT);
+	fp->v_is_loaded = true;
+}
+
+bool fp_load_on_demand(struct vcpu *vcpu)
+{
+	struct fp_state *fp = &vcpu->fp;
+	u64 guest = csr_read(CSR_VSSTATUS);
+	bool loaded = false;
+
+	if (vcpu->features->has_fp && !fp->fp_is_loaded && (guest & SSTATUS_FS)) {
+		load_fp(fp);
+		loaded = true;
+	}
+	if (fp->v && !fp->v_is_loaded && (guest & SSTATUS_VS)) {
+		load_vector(fp);
+		loaded = true;
+	}
+	vcpu->stats.fp_loads += loaded;
+	return loaded;
+}
+
+void fp_unload(struct vcpu *vcpu)
+{
+	struct fp_state *fp = &vcpu->fp;
+	u64 status = csr_read(CSR_SSTATUS);
+
+	if (fp->fp_is_loaded &&
+	    field(status, SSTATUS_FS, SSTATUS_FS_SHIFT) == EXT_STATE_DIRTY)
+		fp_regs_save(fp->f, &fp->fcsr);
+	if (fp->v_is_loaded && field(status, SSTATUS_VS, SSTATUS_VS_SHIFT) == EXT_STATE_DIRTY)
+		vector_regs_save(fp->v, &fp->vstart);
+	fp->fp_is_loaded = fp->v_is_loaded = false;
+	csr_clear(CSR_SSTATUS, SSTATUS_FS | SSTATUS_VS);
+}

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A virtual CPU: its architectural state, and how it comes to a hart and leaves it. */
+#include "vcpu/vcpu.h"
+#include "lib/string.h"
+#include "riscv/fence.h"
+#include "vcpu/sched.h"
+
+#define XLEN_64 2UL /* of the UXL and VSXL fields (section 3.1.6.2) */
+
+void vcpu_reset(struct vcpu *vcpu)
+{
+	memset(vcpu->gpr, 0, sizeof(vcpu->gpr));
+	vcpu->csrs = (struct vs_csrs){
+		.sstatus = XLEN_64 << SSTATUS_UXL_SHIFT,
+		.stimecmp = TIME_NEVER,
+	};
+	fp_reset(&vcpu->fp);
+	memset(&vcpu->mailbox, 0, sizeof(vcpu->mailbox));
+	vcpu->requests = 0;
+	vcpu->timer_deadline = TIME_NEVER;
+	vcpu->is_waiting = false;
+	vcpu->resume_at_address = false;
+	vcpu->external_level = false;
+	vcpu->last_hart = NULL; /* whatever the TLBs hold of it is not the new machine's */
+}
+
+void vcpu_set_entry(struct vcpu *vcpu, u64 pc, u64 opaque)
+{
+	vcpu->pc = pc;
+	vcpu->in_user_mode = false;
+	vcpu->gpr[REG_A0] = vcpu->index;
+	vcpu->gpr[REG_A1] = opaque;
+	vcpu->csrs.satp = 0;
+	vcpu->csrs.sstatus &= ~SSTATUS_SIE;
+}
+
+static void load_csrs(const struct vcpu *vcpu)
+{
+	const struct vs_csrs *csrs = &vcpu->csrs;
+
+	csr_write(CSR_VSSTATUS, csrs->sstatus);
+	csr_write(CSR_VSIE, csrs->sie);
+	csr_write(CSR_VSTVEC, csrs->stvec);
+	csr_write(CSR_VSSCRATCH, csrs->sscratch);
+	csr_write(CSR_VSEPC, csrs->sepc);
+	csr_write(CSR_VSCAUSE, csrs->scause);
+	csr_write(CSR_VSTVAL, csrs->stval);
+	csr_write(CSR_SCOUNTEREN, csrs->scounteren);
+	csr_write(CSR_SENVCFG, csrs->senvcfg);
+	csr_write(CSR_HVIP, csrs->hvip);
+	csr_write(CSR_HTIMEDELTA, vcpu->time_delta);
+	if (vcpu->features->has_sstc)
+		csr_write(CSR_VSTIMECMP, csrs->stimecmp);
+	if (vcpu->features->has_stateen)
+		csr_write(CSR_SSTATEEN0, csrs->sstateen0);
+}
+
+static void save_csrs(struct vcpu *vcpu)
+{
+	struct vs_csrs *csrs = &vcpu->csrs;
+
+	csrs->sstatus = csr_read(CSR_VSSTATUS);
+	csrs->sie = csr_read(CSR_VSIE);
+	csrs->stvec = csr_read(CSR_VSTVEC);
+	csrs->sscratch = csr_read(CSR_VSSCRATCH);
+	csrs->sepc = csr_read(CSR_VSEPC);
+	csrs->scause = csr_read(CSR_VSCAUSE);
+	csrs->stval = csr_read(CSR_VSTVAL);
+	csrs->satp = csr_read(CSR_VSATP);
+	csrs->scounteren = csr_read(CSR_SCOUNTEREN);
+	csrs->senvcfg = csr_read(CSR_SENVCFG);
+	csrs->hvip = csr_read(CSR_HVIP) & HVIP_ALL;
+	csr_write(CSR_HVIP, 0);
+	if (vcpu->features->has_sstc) {
+		csrs->stimecmp = csr_read(CSR_VSTIMECMP);
+		csr_write(CSR_VSTIMECMP, TIME_NEVER); /* or this hart's own WFI never sleeps */
+	}
+	if (vcpu->features->has_stateen)
+		csrs->sstateen0 = csr_read(CSR_SSTATEEN0);
+}
+
+/* Which mode the next sret goes to: the guest's, VS or VU. */
+static void set_return_mode(bool user_mode)
+{
+	csr_set(CSR_HSTATUS, HSTATUS_SPV);
+	if (user_mode) {
+		csr_clear(CSR_HSTATUS, HSTATUS_SPVP);
+		csr_clear(CSR_SSTATUS, SSTATUS_SPP);
+	} else {
+		csr_set(CSR_HSTATUS, HSTATUS_SPVP);
+		csr_set(CSR_SSTATUS, SSTATUS_SPP);
+	}
+}
+
+void vcpu_load(struct vcpu *vcpu)
+{
+	struct hart *hart = this_hart();
+
+	/*
+	 * Not the guest's page tables before its G-stage: in between, the hart could fill its TLB
+	 * from one guest's tables under the other's identifier (section 18.2.11).
+	 */
+	csr_write(CSR_VSATP, 0);
+	tlb_enter(vcpu->mmu, vcpu, vcpu->last_hart == hart);
+	/* Instructions that it wrote elsewhere, or another wrote into its memory: fetch anew. */
+	if (vcpu->last_hart != hart)
+		fence_i();
+	load_csrs(vcpu);
+	csr_write(CSR_VSATP, vcpu->csrs.satp);
+	set_return_mode(vcpu->in_user_mode);
+
+	hart->current = vcpu;
+	vcpu->stats.loads++;
+	vcpu->stats.loaded_at = time_now();
+	vcpu->cycle_offset -= csr_read(CSR_CYCLE);
+	vcpu->instret_offset -= csr_read(CSR_INSTRET);
+	timer_set_guest_deadline(vcpu->timer_deadline);
+	vcpu_check_timer(vcpu);
+}
+
+void vcpu_save(struct vcpu *vcpu)
+{
+	vcpu->in_user_mode = !(csr_read(CSR_SSTATUS) & SSTATUS_SPP);
+	fp_unload(vcpu);
+	save_csrs(vcpu);
+	timer_set_guest_deadline(TIME_NEVER);
+	vcpu->cycle_offset += csr_read(CSR_CYCLE);
+	vcpu->instret_offset += csr_read(CSR_INSTRET);
+	vcpu->stats.run_ticks += time_now() - vcpu->stats.loaded_at;
+	this_hart()->current = NULL;
+}
+
+u64 vcpu_read_cycle(const struct vcpu *vcpu)
+{
+	return csr_read(CSR_CYCLE) + vcpu->cycle_offset;
+}
+
+u64 vcpu_read_instret(const struct vcpu *vcpu)
+{
+	return csr_read(CSR_INSTRET) + vcpu->instret_offset;
+}
+
+void vcpu_request(struct vcpu *vcpu, u64 request)
+{
+	__atomic_fetch_or(&vcpu->requests, request, __ATOMIC_RELEASE);
+	sched_notify(vcpu);
+}
+
+void vcpu_set_external(struct vcpu *vcpu, bool level)
+{
+	__atomic_store_n(&vcpu->external_level, level, __ATOMIC_RELAXED);
+	/* At a claim or threshold write the vCPU is here: no need to go through a request. */
+	if (vcpu->hart == this_hart() && this_hart()->current == vcpu)
+		vcpu_do_requests(vcpu, REQUEST_EXTERNAL);
+	else
+		vcpu_request(vcpu, REQUEST_EXTERNAL);
+}
+
+void vcpu_do_requests(struct vcpu *vcpu, u64 requests)
+{
+	if (requests & REQUEST_SSIP) {
+		csr_set(CSR_HVIP, HVIP_VSSIP);
+		vcpu->stats.injected_interrupts++;
+		vcpu->stats.fw_events[FW_IPI_RECEIVED]++;
+	}
+	if (requests & REQUEST_EXTERNAL) {
+		if (__atomic_load_n(&vcpu->external_level, __ATOMIC_RELAXED)) {
+			csr_set(CSR_HVIP, HVIP_VSEIP);
+			vcpu->stats.injected_interrupts++;
+		} else {
+			csr_clear(CSR_HVIP, HVIP_VSEIP);
+		}
+	}
+	if (requests & REQUEST_FENCE)
+		mailbox_drain(vcpu);
+}
+
+bool vcpu_has_wakeup(struct vcpu *vcpu)
+{
+	(void)vcpu;
+	/* vsie has its bits one place below those of hip (section 18.2.3). */
+	return csr_read(CSR_HIP) & csr_read(CSR_VSIE) << 1 & HVIP_ALL;
+}
+
+/* The emulated timer: the interrupt is hvip.VSTIP, the time is one of the hart's deadlines. */
+static void set_emulated_timer(struct vcpu *vcpu, u64 guest_time)
+{
+	vcpu->timer_deadline = guest_time == TIME_NEVER ? TIME_NEVER : guest_time - vcpu->time_delta;
+	csr_clear(CSR_HVIP, HVIP_VSTIP);
+	if (vcpu->timer_deadline > time_now()) {
+		timer_set_guest_deadline(vcpu->timer_deadline);
+		return;
+	}
+	vcpu_check_timer(vcpu);
+}
+
+void vcpu_set_timer(struct vcpu *vcpu, u64 guest_time)
+{
+	if (vcpu->features->has_sstc && !vcpu->features->sstc_hides_stip)
+		csr_write(CSR_VSTIMECMP, guest_time);
+	else
+		set_emulated_timer(vcpu, guest_time);
+}
+
+void vcpu_check_timer(struct vcpu *vcpu)
+{
+	if (vcpu->timer_deadline > time_now())
+		return;
+	vcpu->timer_deadline = TIME_NEVER;
+	csr_set(CSR_HVIP, HVIP_VSTIP);
+	vcpu->stats.injected_interrupts++;
+}
+
+u64 vcpu_wakeup_time(const struct vcpu *vcpu)
+{
+	u64 deadline = vcpu->timer_deadline;
+
+	/* A timer interrupt that is not enabled does not end the wait. */
+	if (!(csr_read(CSR_VSIE) & BIT(IRQ_S_TIMER)))
+		return TIME_NEVER;
+	if (vcpu->features->has_sstc) {
+		u64 stimecmp = csr_read(CSR_VSTIMECMP);
+
+		if (stimecmp != TIME_NEVER)
+			deadline = MIN(deadline, stimecmp - vcpu->time_delta);
+	}
+	return deadline;
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A virtual CPU: its architectural state, and the engine's way to run it on a hart. */
+#ifndef DOPPEL_VCPU_H
+#define DOPPEL_VCPU_H
+
+#include "core/hart.h"
+#include "core/timer.h"
+#include "lib/list.h"
+#include "lib/spinlock.h"
+#include "lib/types.h"
+#include "mem/guest_memory.h"
+#include "riscv/csr.h"
+#include "stage2/tlb.h"
+#include "vcpu/fp.h"
+#include "vcpu/mailbox.h"
+#include "vcpu/stats.h"
+
+struct vm;
+
+/* General registers by number; the calling convention's names of those that SBI uses. */
+enum gpr { REG_ZERO = 0, REG_RA = 1, REG_SP = 2, REG_A0 = 10, REG_A1, REG_A2, REG_A3, REG_A4,
+	   REG_A5, REG_A6, REG_A7 };
+
+/* The guest's supervisor CSRs while the vCPU is not on a hart; there they are the VS CSRs. */
+struct vs_csrs {
+	u64 sstatus;
+	u64 sie;
+	u64 stvec;
+	u64 sscratch;
+	u64 sepc;
+	u64 scause;
+	u64 stval;
+	u64 satp;
+	u64 stimecmp;	/* Sstc, in guest time */
+	u64 scounteren; /* these two have no VS copy: they are the hart's own while the guest runs */
+	u64 senvcfg;
+	u64 sstateen0;
+	u64 hvip; /* VSSIP, VSTIP, VSEIP as pending, besides what Sstc raises */
+};
+
+enum vcpu_state {
+	VCPU_OFF,      /* stopped by HSM, or its VM is not running */
+	VCPU_RUNNABLE, /* waits for a hart */
+	VCPU_RUNNING,  /* on a hart */
+	VCPU_BLOCKED,  /* waits for an interrupt */
+};
+
+/* What others ask of a vCPU: bits of vcpu->requests, done before it enters the guest again. */
+#define REQUEST_SSIP	 BIT(0) /* raise the supervisor software interrupt */
+#define REQUEST_EXTERNAL BIT(1) /* external_level has changed */
+#define REQUEST_FENCE	 BIT(2) /* look into the mailbox */
+#define REQUEST_STOP	 BIT(3) /* the VM ends: leave the scheduler */
+#define REQUEST_LOOK	 BIT(4) /* an interrupt of the hart was handled: time and turns may be over */
+
+struct vcpu {
+	/* What hyp/vcpu/switch.S sees (offsets in vcpu/asm_offsets.c). */
+	u64 gpr[32];  /* x0 is never written: use vcpu_set_gpr() */
+	u64 pc;	      /* sepc */
+	u64 host_sp;  /* of the run loop, while the guest runs */
+	struct hart *hart; /* on which it runs, NULL: on none; tp of that hart's hypervisor */
+
+	u64 requests; /* REQUEST_*, atomic */
+
+	struct vs_csrs csrs;
+	struct fp_state fp;
+	bool in_user_mode; /* VU when it last left the guest; valid while not on a hart */
+
+	/* Run state; changed under the scheduler's lock. */
+	enum vcpu_state state;
+	struct list run_link;	/* in the run queue */
+	struct timer wakeup;	/* while blocked: its own timer interrupt */
+	struct hart *last_hart; /* where it ran last: its translations may still be there */
+
+	/* Interrupts. */
+	bool external_level; /* as the interrupt controller drives it */
+	u64 timer_deadline;  /* emulated SBI timer: host ticks, TIME_NEVER: none */
+	u64 time_delta;	     /* guest time - host time: htimedelta */
+	bool is_waiting;     /* in WFI or hart_suspend: only an interrupt that is enabled goes on */
+	struct mailbox mailbox;
+
+	/* Counters of the guest: host value + offset while running, a value while not (pmu.c). */
+	u64 cycle_offset, instret_offset;
+
+	/* HSM (SBI 2.0 chapter 9). */
+	u64 hsm_state;		/* SBI_HSM_*, under the lock of the VM */
+	bool resume_at_address; /* non-retentive: goes on at resume_pc with a1 = resume_opaque */
+	u64 resume_pc, resume_opaque;
+
+	/* Links. */
+	struct vm *vm;
+	struct guest_mmu *mmu;
+	const struct guest_memory *memory;
+	const struct vcpu_features *features;
+	unsigned index; /* its hart id in the guest */
+
+	struct vcpu_stats stats;
+};
+
+/* What the guests of this machine are given; found once, by probing (see vcpu_probe()). */
+struct vcpu_features {
+	bool has_fp;
+	bool has_vector;
+	bool has_sstc;		/* the guest may use stimecmp */
+	bool sstc_hides_stip;	/* vsip.STIP reads 0 when vstimecmp raised it (QEMU 7.2) */
+	bool has_stateen;
+	u64 henvcfg;		/* as it reads back */
+	u64 hstateen0;
+	char isa[ISA_STRING_MAX]; /* what guests are told */
+};
+
+extern struct vcpu_features vcpu_features;
+
+/* Boot hart, once: derives the features from the machine's ISA and from what its CSRs hold. */
+void vcpu_probe(void);
+
+/* Each hart, once: CSRs that are the same for all guests. */
+void vcpu_init_hart(void);
+
+/* Power-on state: off, registers and CSRs as at reset. */
+void vcpu_reset(struct vcpu *vcpu);
+
+/* Prepares the first instruction: S-mode at pc, a0 = hart id, a1 = opaque, satp = 0 (SBI 9.1). */
+void vcpu_set_entry(struct vcpu *vcpu, u64 pc, u64 opaque);
+
+/* Puts the vCPU's state into the registers of this hart, and takes it out again. */
+void vcpu_load(struct vcpu *vcpu);
+void vcpu_save(struct vcpu *vcpu);
+
+/* Asks a vCPU for something and makes sure that it looks: kicks it, or wakes it (see sched.h). */
+void vcpu_request(struct vcpu *vcpu, u64 request);
+
+/* Drives the supervisor external interrupt, from the guest's interrupt controller. */
+void vcpu_set_external(struct vcpu *vcpu, bool level);
+
+/* Whether an interrupt is pending and enabled in sie: what ends a WFI. On its own hart only. */
+bool vcpu_has_wakeup(struct vcpu *vcpu);
+
+/*
+ * The guest's timer, absolute guest time; TIME_NEVER turns it off. Clears the pending interrupt if
+ * the time has not come yet (SBI 2.0 section 6.1). On its own hart.
+ */
+void vcpu_set_timer(struct vcpu *vcpu, u64 guest_time);
+
+/* Raises the timer interrupt if the emulated timer's time has come. On its own hart. */
+void vcpu_check_timer(struct vcpu *vcpu);
+
+/* Host ticks at which a blocked vCPU's timer interrupt would wake it. Before vcpu_save(). */
+u64 vcpu_wakeup_time(const struct vcpu *vcpu);
+
+/* The requests other than REQUEST_STOP and REQUEST_LOOK, done on the vCPU's own hart. */
+void vcpu_do_requests(struct vcpu *vcpu, u64 requests);
+
+/* The guest's cycle and instret counters; they run whenever the vCPU is on a hart. */
+u64 vcpu_read_cycle(const struct vcpu *vcpu);
+u64 vcpu_read_instret(const struct vcpu *vcpu);
+
+static inline u64 vcpu_gpr(const struct vcpu *vcpu, unsigned reg)
+{
+	return vcpu->gpr[reg];
+}
+
+static inline void vcpu_set_gpr(struct vcpu *vcpu, unsigned reg, u64 value)
+{
+	if (reg != REG_ZERO)
+		vcpu->gpr[reg] = value;
+}
+
+/* True when the vCPU on this hart left the guest from VU (hstatus.SPVP is its privilege). */
+static inline bool vcpu_was_in_user_mode(void)
+{
+	return !(csr_read(CSR_HSTATUS) & HSTATUS_SPVP);
+}
+
+/*
+ * Runs the guest until its next exit. It returns with every register but sp and tp changed: those
+ * that a caller would expect to keep are clobbers here, so that the run loop pays only for what it
+ * really holds in them.
+ */
+static inline void vcpu_enter(struct vcpu *vcpu)
+{
+	register struct vcpu *a0 __asm__("a0") = vcpu;
+
+	__asm__ volatile("call vcpu_switch"
+			 : "+r"(a0)
+			 :
+			 : "ra", "t0", "t1", "t2", "t3", "t4", "t5", "t6", "a1", "a2", "a3", "a4",
+			   "a5", "a6", "a7", "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8",
+			   "s9", "s10", "s11", "memory");
+}
+
+#endif
