@@ -2,6 +2,7 @@
 """The command line: verbs and their options."""
 
 import argparse
+import os
 import sys
 
 from . import Refusal, qemu
@@ -138,7 +139,17 @@ def split_qemu_arguments(arguments):
     return arguments, []
 
 
+def open_standard_descriptors():
+    """A closed standard descriptor would be taken by one of QEMU's pipes."""
+    while True:
+        descriptor = os.open(os.devnull, os.O_RDWR)
+        if descriptor > 2:
+            os.close(descriptor)
+            return
+
+
 def main(arguments):
+    open_standard_descriptors()
     arguments, for_qemu = split_qemu_arguments(arguments)
     try:
         options = parser().parse_args(arguments)

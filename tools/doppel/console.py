@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Runs QEMU with its serial port connected to this terminal, until either ends."""
 
+import atexit
 import ctypes
 import os
 import select
 import signal
 import subprocess
-import sys
 import termios
 import time
 import tty
@@ -22,6 +22,10 @@ LEFT, TIMED_OUT = "left", "timed out"
 
 class Stopped(Exception):
     """A signal asks the launcher to end; the value is its number."""
+
+
+class OutputLost(Exception):
+    """Nobody reads what the guest prints: a closed pipe, or a terminal that hung up."""
 
 
 class Keyboard:
@@ -56,18 +60,26 @@ class RawTerminal:
         self.saved = None
 
     def __enter__(self):
-        if sys.stdin is not None and os.isatty(0):
+        if os.isatty(0):
             self.saved = termios.tcgetattr(0)
-            tty.setraw(0, termios.TCSADRAIN)
+            # Again at exit, should a signal cut __exit__ short.
+            atexit.register(self._restore)
+            tty.setraw(0, termios.TCSANOW)
         return self
 
     def __exit__(self, *_):
-        if self.saved:
-            # A hung-up terminal has no settings left to restore.
-            try:
-                termios.tcsetattr(0, termios.TCSADRAIN, self.saved)
-            except termios.error:
-                pass
+        self._restore()
+        atexit.unregister(self._restore)
+
+    def _restore(self):
+        if not self.saved:
+            return
+        try:
+            # What was typed for the guest must not become commands of the host's shell.
+            termios.tcflush(0, termios.TCIFLUSH)
+            termios.tcsetattr(0, termios.TCSANOW, self.saved)
+        except termios.error:
+            pass                    # a terminal that hung up has no settings left
 
 
 class Signals:
@@ -116,12 +128,15 @@ class Session:
         self.keyboard = Keyboard(escapes=os.isatty(0))
         self.reading = True
 
-    def run(self):
-        """Returns LEFT, TIMED_OUT, or None when QEMU ended by itself. QEMU is gone afterwards."""
+    def start(self):
+        """Starts QEMU; OSError when that is impossible."""
         self.child = subprocess.Popen(
             self.command, env=self.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, bufsize=0, start_new_session=True,
             preexec_fn=_die_with_parent(os.getpid()))
+
+    def run(self):
+        """Returns LEFT, TIMED_OUT, or None when QEMU ended by itself. QEMU is gone afterwards."""
         try:
             with RawTerminal() as terminal:
                 self.raw = terminal.saved is not None
@@ -179,6 +194,8 @@ class Session:
     def _read_keyboard(self):
         try:
             data = os.read(0, CHUNK)
+        except BlockingIOError:     # another reader was faster
+            return False
         except OSError:             # the terminal is gone
             data = b""
         if not data:
@@ -203,3 +220,5 @@ def write_all(fd, data):
             data = data[os.write(fd, data):]
         except BlockingIOError:
             select.select([], [fd], [])
+        except OSError:
+            raise OutputLost()

@@ -11,6 +11,7 @@ from .sizes import GIB, MIB, round_up, text
 RAM_BASE = 0x80000000           # of every guest, as on QEMU virt
 FLAT_OFFSET = 2 * MIB           # where a flat binary is loaded, from the start of RAM
 MAX_UNPACKED = 2 * GIB          # a compressed kernel that yields more is no kernel
+MAX_NEED = 512 * GIB            # more than any VM can have
 
 GZIP_MAGIC = b"\x1f\x8b"
 ELF_MAGIC = b"\x7fELF"
@@ -212,6 +213,9 @@ def _elf_end(data, where):
 def check_fit(image, initrd, memory, where):
     """Kernel, initrd and 2 MiB for the device tree, each at a 2 MiB boundary, within `memory`."""
     need = round_up(image.end, 2 * MIB) + 2 * MIB + (round_up(len(initrd), 2 * MIB) if initrd else 0)
+    if need > MAX_NEED:
+        raise Refusal("%s: it would need memory up to offset %#x: it is damaged or for another "
+                      "machine" % (where, image.end))
     if need > memory:
         raise Refusal("%s: memory of %s is too small for kernel, initrd and device tree: "
                       "give at least %s" % (where, text(memory), text(need)))

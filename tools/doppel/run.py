@@ -31,9 +31,16 @@ def run(options):
     if not options.native and not os.path.isfile(HYPERVISOR):
         raise Refusal("build/doppel.elf does not exist: run make first")
     machines = load_description(options) if options.description else [vm_of_options(options)]
-    with run_directory() as directory, console.Signals():
-        plan = plan_native if options.native else plan_doppel
-        return start(emulator, plan(emulator, options, machines, directory), options)
+    plan = plan_native if options.native else plan_doppel
+    try:
+        with console.Signals(), run_directory() as directory:
+            return start(emulator, plan(emulator, options, machines, directory), options)
+    except console.Stopped as stopped:
+        return 128 + stopped.args[0]
+    except console.OutputLost:
+        return 1
+    except OSError as error:
+        raise Refusal("%s: %s" % (error.filename or "build/run", error.strerror))
 
 
 # What to run
@@ -189,15 +196,12 @@ def start(emulator, command, options):
         say("Ctrl-] q leaves.")
     session = console.Session(command, emulator.environment, options.timeout)
     try:
-        outcome = session.run()
-    except console.Stopped as stopped:
-        return 128 + stopped.args[0]
-    except BrokenPipeError:
-        return 1                # nobody reads our output any more
+        session.start()
     except OSError as error:
         raise Refusal("%s cannot be run (%s): check --qemu" % (emulator.path, error.strerror))
+    outcome = session.run()
     if outcome == console.LEFT:
-        say("left.")
+        say("left.", "\n" if session.raw else "")
         return 0
     if outcome == console.TIMED_OUT:
         say("the timeout of %g s passed." % options.timeout)
@@ -223,5 +227,5 @@ def quoted(lines):
     return ", saying \"%s\"" % lines[-1] if lines else " and said nothing"
 
 
-def say(sentence):
-    print("doppel: " + sentence, file=sys.stderr)
+def say(sentence, before=""):
+    print("%sdoppel: %s" % (before, sentence), file=sys.stderr)

@@ -13,7 +13,7 @@ VM_COMPATIBLE = "doppel,vm"
 MAX_VCPUS = 32
 MIN_MEMORY = 8 * MIB
 MEMORY_STEP = 2 * MIB
-MAX_MEMORY = 512 * sizes.GIB
+MAX_MEMORY = image.MAX_NEED
 MAX_BOOTARGS = 4095
 DEVICES = ("serial", "rtc", "test")
 PROPERTIES = ("compatible", "vcpus", "memory", "kernel", "initrd", "bootargs", "autostart")
@@ -75,7 +75,7 @@ def check(vm, place):
     """Refuses what no VM can have, and unpacks the kernel. Returns what the kernel is."""
     if not NAME.fullmatch(vm.name):
         raise Refusal("%s \"%s\" is not a VM name: use 1 to 31 of a-z, 0-9 and -, "
-                      "the first not -" % (place.named("name"), vm.name))
+                      "the first not -" % (place.of(None).named("name"), vm.name))
     if not 1 <= vm.vcpus <= MAX_VCPUS:
         raise Refusal("%s of %d is out of range: give 1 to %d"
                       % (place.named("vcpus"), vm.vcpus, MAX_VCPUS))

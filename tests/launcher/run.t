@@ -1,0 +1,348 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+# How the launcher runs QEMU: its arguments, exit statuses, the console, and that nothing is left behind.
+
+import gzip
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import termios
+import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "lib"))
+import tap  # noqa: E402
+from launcher import MIB, Launcher, description, elf, is_alive, linux_image, wait_until  # noqa: E402
+from doppel import fdt, vms  # noqa: E402
+
+KERNEL = linux_image()
+
+
+def option(arguments, name):
+    return arguments[arguments.index(name) + 1]
+
+
+def arguments_of(box, *options, kernel=KERNEL, status=0):
+    result = box.run("run", "--kernel", box.put("kernel", kernel), *options)
+    tap.same((result.status, result.err), (status, ""))
+    box.nothing_is_left()
+    return box.qemu()["args"]
+
+
+# What QEMU is started with
+
+
+def test_arguments():
+    """the defaults: as many harts as vCPUs, 1 GiB and the guest's memory, no monitor, no semihosting"""
+    with Launcher() as box:
+        arguments = arguments_of(box)
+        for name, value in (("-machine", "virt"), ("-cpu", "rv64"), ("-smp", "2"),
+                            ("-m", "%dK" % (1536 * 1024)), ("-monitor", "none"),
+                            ("-append", "log=info"),
+                            ("-kernel", os.path.realpath(box.path("tree/build/doppel.elf")))):
+            tap.same(option(arguments, name), value)
+        tap.same([a for a in arguments if "semihosting" in a], [])
+
+
+def test_options():
+    """options reach QEMU and the hypervisor"""
+    with Launcher() as box:
+        arguments = arguments_of(box, "--cpus", "4", "--memory", "2G", "--cpu", "max", "--machine",
+                                 "aclint=on", "--host-cpus", "3", "--host-memory", "8G", "--stats",
+                                 "--log", "debug", "--", "-d", "int")
+        for name, value in (("-machine", "virt,aclint=on"), ("-cpu", "max"), ("-smp", "3"),
+                            ("-m", "%dK" % (8 << 20)), ("-append", "log=debug stats"),
+                            ("-d", "int")):
+            tap.same(option(arguments, name), value)
+
+
+def test_gigabytes():
+    """a guest of 1 GiB or more counts in whole GiB, and at most 8 harts are the default"""
+    with Launcher() as box:
+        arguments = arguments_of(box, "--memory", "1026M", "--cpus", "32")
+        tap.same((option(arguments, "-m"), option(arguments, "-smp")), ("%dK" % (3 << 20), "8"))
+
+
+def test_icount():
+    """--icount: one hart, and no clock but the instructions"""
+    with Launcher() as box:
+        arguments = arguments_of(box, "--icount", "--cpus", "4")
+        tap.same((option(arguments, "-smp"), option(arguments, "-icount")),
+                 ("1", "shift=0,sleep=off"))
+
+
+def test_native():
+    """--native: the VM's own size, kernel, initrd and command line"""
+    with Launcher() as box:
+        arguments = arguments_of(box, "--native", "--cpus", "3", "--memory", "256M", "--initrd",
+                                 box.put("initrd", b"x"), "--append", "a b",
+                                 kernel=gzip.compress(KERNEL))
+        for name, value in (("-smp", "3"), ("-m", "%dK" % (256 << 10)), ("-append", "a b")):
+            tap.same(option(arguments, name), value)
+        tap.same(os.path.basename(option(arguments, "-initrd")), "initrd")
+
+
+def test_kernels():
+    """every kind of kernel is accepted"""
+    with Launcher() as box:
+        for kernel in (KERNEL, linux_image(pe_end=4096), gzip.compress(KERNEL), elf(),
+                       gzip.compress(elf()), b"\x13\0\0\0", elf(paddr=0x80000000, in_memory=MIB)):
+            arguments_of(box, kernel=kernel)
+
+
+def test_data_directory():
+    """--qemu: the data directory and the libraries beside it are used"""
+    with Launcher() as box:
+        os.makedirs(box.path("opt/usr/bin"))
+        with open(os.path.join(os.path.dirname(os.path.realpath(__file__)), "lib/fake-qemu"),
+                  "rb") as fake:
+            qemu = box.put("opt/usr/bin/qemu-system-riscv64", fake.read())
+        os.chmod(qemu, 0o755)
+        box.put("opt/usr/share/qemu/opensbi-riscv64-generic-fw_dynamic.bin", b"x")
+        arguments = arguments_of(box, "--qemu", qemu)
+        tap.same(option(arguments, "-L"), os.path.realpath(box.path("opt/usr/share/qemu")))
+
+
+# What the hypervisor is given
+
+
+def test_description():
+    """a description: checked, kernels decompressed, defaults spelt out, paths beside the source"""
+    with Launcher() as box:
+        box.put("sub/Image.gz", gzip.compress(KERNEL))
+        box.put("sub/initrd", b"the initrd")
+        path = box.put("sub/vms.dts", description(
+            vcpus="<2>", kernel='/incbin/("Image.gz")', memory='"65536K"',
+            extra='initrd = /incbin/("initrd"); bootargs = "a=b";',
+            body='two-2 { compatible = "doppel,vm"; vcpus = <1>; memory = "64M"; '
+                 'kernel = /incbin/("Image.gz"); devices { serial { }; }; };'))
+        # The blob is gone after the run: keep what the launcher would write.
+        one, two = vms.load(path)
+        root = fdt.read(vms.write([one, two]))
+        linux = root.child("linux")
+        tap.same(linux.props, {
+            "compatible": b"doppel,vm\0", "vcpus": b"\0\0\0\2", "memory": b"64M\0",
+            "bootargs": b"a=b\0", "autostart": b"", "kernel": KERNEL, "initrd": b"the initrd"})
+        tap.same([c.name for c in linux.child("devices").children], ["serial", "rtc", "test"])
+        tap.same([c.name for c in root.child("two-2").child("devices").children], ["serial"])
+        tap.same("autostart" in root.child("two-2").props, False)
+        tap.same(box.run("run", path).status, 0)
+        tap.same(option(box.qemu()["args"], "-smp"), "2")
+        box.nothing_is_left()
+
+
+def test_document():
+    """the example of docs/vm-description.md is a valid description"""
+    here = os.path.dirname(os.path.realpath(__file__))
+    with open(os.path.join(here, "../../docs/vm-description.md")) as file:
+        example = file.read().split("```dts\n")[1].split("```")[0]
+    with Launcher() as box:
+        box.put("Image", KERNEL)
+        box.put("initramfs.cpio.gz", gzip.compress(b"x"))
+        tap.same(box.run("run", box.put("vms.dts", example)).status, 0)
+
+
+# How it ends
+
+
+def test_exit_status():
+    """the exit status says how the guest ended"""
+    with Launcher() as box:
+        kernel = box.put("kernel", KERNEL)
+        for qemu, ours in ((0, 0), (101, 1), (102, 2), (103, 3), (104, 4)):
+            result = box.run("run", "--kernel", kernel, fake="exit %d" % qemu)
+            tap.same((result.status, result.err), (ours, ""))
+            box.nothing_is_left()
+
+
+def test_qemu_fails():
+    """QEMU's own failure: status 1 and a sentence with what QEMU said"""
+    with Launcher() as box:
+        kernel = box.put("kernel", KERNEL)
+        for native in ((), ("--native",)):
+            result = box.run("run", "--kernel", kernel, *native, fake="exit 1 no such machine")
+            tap.same(result.status, 1)
+            tap.holds(result.err, "status 1, saying \"no such machine\"")
+        result = box.run("run", "--kernel", kernel, fake="signal 11")
+        tap.same(result.status, 1)
+        tap.holds(result.err, "signal 11")
+        box.nothing_is_left()
+
+
+def test_native_failure():
+    """--native: a system failure is status 4"""
+    with Launcher() as box:
+        result = box.run("run", "--native", "--kernel", box.put("kernel", KERNEL), fake="exit 1")
+        tap.same((result.status, result.err), (4, ""))
+
+
+def test_not_a_program():
+    """an emulator that cannot be run: status 2"""
+    with Launcher() as box:
+        qemu = box.put("qemu", b"\0\0\0\0")
+        os.chmod(qemu, 0o755)
+        result = box.run("run", "--kernel", box.put("kernel", KERNEL), "--qemu", qemu)
+        tap.same(result.status, 2)
+        tap.holds(result.err, "cannot be run")
+        box.nothing_is_left()
+
+
+def test_timeout():
+    """--timeout: status 124, a sentence, QEMU gone"""
+    with Launcher() as box:
+        begin = time.monotonic()
+        result = box.run("run", "--kernel", box.put("kernel", KERNEL), "--timeout", "0.3",
+                         fake="sleep")
+        tap.same((result.status, result.out), (124, b"ready\r\n"))
+        tap.holds(result.err, "timeout of 0.3 s")
+        tap.same(time.monotonic() - begin < 10, True)
+        box.nothing_is_left()
+
+
+def started(box, fake, *options, **settings):
+    """The launcher, running, with a fake QEMU that has said that it is ready."""
+    process = subprocess.Popen(
+        box.command("run", "--kernel", box.put("kernel", KERNEL), *options), cwd=box.directory,
+        env=box.environment(fake), **{"stdin": subprocess.PIPE, "stdout": subprocess.PIPE,
+                                      "stderr": subprocess.DEVNULL, **settings})
+    wait_until(box.qemu, "QEMU's start")
+    return process
+
+
+def test_signals():
+    """SIGTERM, SIGHUP and SIGINT end QEMU too"""
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        with Launcher() as box:
+            process = started(box, "sleep")
+            process.send_signal(number)
+            tap.same(process.wait(20), 128 + number)
+            box.nothing_is_left()
+
+
+def test_killed():
+    """QEMU does not survive a killed launcher, and the next run removes what it left"""
+    with Launcher() as box:
+        process = started(box, "sleep")
+        process.kill()
+        process.wait()
+        pid = box.qemu()["pid"]
+        wait_until(lambda: not is_alive(pid), "QEMU's end")
+        tap.same(len(os.listdir(box.path("tree/build/run"))), 1)
+        tap.same(box.run("run", "--kernel", box.path("kernel")).status, 0)
+        box.nothing_is_left()
+
+
+def test_side_by_side():
+    """a second run leaves the files of the first alone"""
+    with Launcher() as box:
+        process = started(box, "sleep")
+        tap.same(box.run("run", "--kernel", box.path("kernel")).status, 0)
+        tap.same(len(os.listdir(box.path("tree/build/run"))), 1)
+        process.terminate()
+        process.wait()
+
+
+# The console
+
+
+def test_pipes():
+    """pipes: every byte passes, Ctrl-] too, and the end of input does not end the run"""
+    sent = bytes(range(256)) + b"\x1dq\x03"
+    with Launcher() as box:
+        result = box.run("run", "--kernel", box.put("kernel", KERNEL), stdin=sent,
+                         fake="echo %d" % len(sent))
+        tap.same(result.status, 0)
+        tap.same(bytes.fromhex(result.out.decode().replace("ready\r\n", "").replace("\n", "")),
+                 sent)
+
+
+def test_large_paste():
+    """a megabyte of input and three of output: none is lost"""
+    sent = os.urandom(MIB)
+    with Launcher() as box:
+        result = box.run("run", "--kernel", box.put("kernel", KERNEL), stdin=sent,
+                         fake="echo %d" % len(sent))
+        tap.same(bytes.fromhex(result.out.decode().replace("ready\r\n", "").replace("\n", "")) ==
+                 sent, True)
+        result = box.run("run", "--kernel", box.path("kernel"), fake="copy %d" % (3 * MIB))
+        tap.same(result.out == bytes(i % 251 for i in range(3 * MIB)), True)
+
+
+class Terminal:
+    """A pseudo-terminal with the launcher at its other end."""
+
+    def __init__(self, box, fake, *options):
+        self.master, self.slave = pty.openpty()
+        self.before = termios.tcgetattr(self.slave)
+        self.process = started(box, fake, *options, stdin=self.slave, stdout=self.slave,
+                               stderr=self.slave)
+        self.seen = b""
+        self.read_until(b"ready")
+
+    def read_until(self, text):
+        end = time.monotonic() + 20
+        while text not in self.seen:
+            if time.monotonic() > end:
+                raise AssertionError("%r is not in %r" % (text, self.seen))
+            if select.select([self.master], [], [], 0.1)[0]:
+                self.seen += os.read(self.master, 4096)
+
+    def type(self, data):
+        os.write(self.master, data)
+
+    def ends(self, status):
+        end = time.monotonic() + 20
+        while self.process.poll() is None and time.monotonic() < end:
+            if select.select([self.master], [], [], 0.1)[0]:
+                self.seen += os.read(self.master, 4096)
+        tap.same(self.process.wait(1), status)
+        tap.same(termios.tcgetattr(self.slave), self.before)
+        os.close(self.master)
+        os.close(self.slave)
+
+
+def test_leave():
+    """Ctrl-] q leaves with status 0 and the terminal as it was"""
+    with Launcher() as box:
+        terminal = Terminal(box, "sleep")
+        tap.holds(terminal.seen.decode(), "Ctrl-] q leaves")
+        tap.same(termios.tcgetattr(terminal.slave)[3] & (termios.ICANON | termios.ISIG), 0)
+        terminal.type(b"\x1d")
+        time.sleep(0.1)
+        terminal.type(b"q")
+        terminal.ends(0)
+        box.nothing_is_left()
+
+
+def test_keys():
+    """Ctrl-C, Ctrl-Z, Ctrl-D, and Ctrl-] with any other key reach the guest"""
+    keys = b"\x03\x1a\x04\x1dx\x1d\x1dq\r\n\x11\x13"
+    with Launcher() as box:
+        terminal = Terminal(box, "echo %d" % len(keys))
+        terminal.type(keys)
+        terminal.ends(0)
+        tap.holds(terminal.seen.replace(b"\n", b"").replace(b"\r", b""), keys.hex().encode())
+
+
+def test_terminal_restored():
+    """the terminal is restored after QEMU's failure, a timeout, SIGTERM and SIGHUP"""
+    for fake, options, number, status in (
+            ("echo 1", (), None, 0), ("sleep", ("--timeout", "0.5"), None, 124),
+            ("sleep", (), signal.SIGTERM, 143), ("sleep", (), signal.SIGHUP, 129),
+            ("sleep", (), "kill qemu", 1)):
+        with Launcher() as box:
+            terminal = Terminal(box, fake, *options)
+            if number == "kill qemu":
+                os.kill(box.qemu()["pid"], signal.SIGSEGV)
+            elif number:
+                terminal.process.send_signal(number)
+            elif not options:
+                terminal.type(b"x")
+            terminal.ends(status)
+            box.nothing_is_left()
+
+
+tap.main(sys.modules[__name__])
