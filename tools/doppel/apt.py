@@ -14,6 +14,8 @@ from . import Refusal
 LISTS = "/var/lib/apt/lists"
 LISTS_MAX_AGE = 7 * 24 * 3600
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+DEBIAN_SUITES = ("stable", "oldstable", "testing", "unstable", "sid",
+                 "bookworm", "trixie", "forky", "duke")
 QUIET = {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
 
 
@@ -86,25 +88,65 @@ def mirror():
     given = os.environ.get("DEBIAN_MIRROR")
     if given:
         return given.rstrip("/")
-    done = subprocess.run(
-        ["apt-get", "indextargets", "--format", "$(REPO_URI)|$(RELEASE)|$(ORIGIN)",
-         "Created-By: Packages"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
-    found = choose_mirror(done.stdout.decode("utf-8", "replace").splitlines())
+    found = choose_mirror(_repositories())
     if not found:
         raise Refusal("this machine's apt configuration names no Debian mirror: "
                       "set DEBIAN_MIRROR to the URL of one")
     return found
 
 
-def choose_mirror(targets):
-    """The main Debian archive among URI|RELEASE|ORIGIN lines. ORIGIN is empty without lists."""
-    for target in targets:
-        uri, release, origin = (target + "||").split("|")[:3]
-        if re.search(r"-security|/updates", release) or not release:
+def choose_mirror(sources):
+    """The URI of Debian's main archive among (URI, suite, components): no security updates, no
+    other's packages. An archive is usually called "debian"; cloud images name a list of mirrors."""
+    debian = [uri for uri, suite, components in sources
+              if suite in DEBIAN_SUITES and "main" in components]
+    usual = [uri for uri in debian if re.search(r"/debian(\.list)?/?$|/archive/debian/", uri)]
+    return next((uri.rstrip("/") for uri in usual + debian), None)
+
+
+def _repositories():
+    """(URI, suite, components) of each source, read from the files: apt itself tells only after an update."""
+    main, parts = _source_paths()
+    for path in [main] + sorted(glob.glob(parts + "/*")):
+        try:
+            with open(path, encoding="utf-8", errors="replace") as file:
+                text = file.read()
+        except OSError:
             continue
-        if origin == "Debian" or (not origin and re.search(r"/debian/?$", uri)):
-            return uri.rstrip("/")
-    return None
+        if path.endswith(".list"):
+            yield from one_line_sources(text)
+        elif path.endswith(".sources"):
+            yield from deb822_sources(text)
+
+
+def _source_paths():
+    done = subprocess.run(["apt-config", "shell", "MAIN", "Dir::Etc::sourcelist/f", "PARTS",
+                           "Dir::Etc::sourceparts/d"], stdout=subprocess.PIPE, check=False)
+    paths = dict(re.findall(r"^(MAIN|PARTS)='(.*)'$", done.stdout.decode(), re.MULTILINE))
+    return (paths.get("MAIN", "/etc/apt/sources.list"),
+            paths.get("PARTS", "/etc/apt/sources.list.d").rstrip("/"))
+
+
+def one_line_sources(text):
+    """sources.list(5): deb [options] URI suite component..."""
+    for line in text.splitlines():
+        match = re.match(r"\s*deb\s+(?:\[[^]]*\]\s*)?(\S+)\s+(\S+)(.*)", line)
+        if match:
+            yield match.group(1), match.group(2), match.group(3).split("#")[0].split()
+
+
+def deb822_sources(text):
+    """sources.list(5): stanzas of fields."""
+    text = re.sub(r"^#.*\n", "", text, flags=re.MULTILINE)
+    for stanza in re.split(r"\n\s*\n", text):
+        fields = {}
+        for match in re.finditer(r"^([\w-]+):((?:.*(?:\n[ \t].*)*))", stanza, re.MULTILINE):
+            fields[match.group(1).lower()] = match.group(2).split()
+        if "deb" not in fields.get("types", []) or fields.get("enabled", ["yes"])[0] == "no":
+            continue
+        for uri in fields.get("uris", []):
+            for suite in fields.get("suites", []):
+                yield uri, suite, fields.get("components", [])
 
 
 # A private apt
@@ -171,10 +213,11 @@ class PrivateApt:
         return done.stdout.decode("utf-8", "replace")
 
     def unpack(self, packages, target, suite=None):
-        """Downloads packages and unpacks them into `target`; returns nothing, keeps no archive."""
+        """Downloads packages and unpacks them into `target`; no archive is kept."""
         self.run(*(["-t", suite] if suite else []), "download", *packages)
-        for archive in sorted(glob.glob(os.path.join(self.directory, "*.deb"))):
-            print("unpacking %s" % os.path.basename(archive), flush=True)
+        archives = sorted(glob.glob(os.path.join(self.directory, "*.deb")))
+        print("unpacking %d packages" % len(archives), flush=True)
+        for archive in archives:
             if subprocess.run(["dpkg-deb", "-x", archive, target], check=False).returncode:
                 raise Refusal("%s could not be unpacked: is the disk full?"
                               % os.path.basename(archive))

@@ -25,7 +25,7 @@ def run():
     if any(state == MISSING for state, _, _ in needed):
         print("\nmake run would not work yet: do what the lines marked MISSING say.")
         return 2
-    print("\nmake run works.")
+    print("\nmake run has all it needs.")
     return 0
 
 

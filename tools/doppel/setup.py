@@ -155,7 +155,8 @@ def fetch_qemu10():
         private.unpack(QEMU10_PACKAGES, tree, suite=QEMU10_SUITES[1])
         libraries = missing_libraries(private)
         if libraries:
-            private.unpack(libraries, tree, suite=QEMU10_SUITES[1])
+            private.unpack(libraries, os.path.join(work, "libraries"), suite=QEMU10_SUITES[1])
+            collect_libraries(os.path.join(work, "libraries"), tree)
         shutil.rmtree(os.path.join(tree, "usr", "share", "doc"), ignore_errors=True)
         wrap(tree)
         version = qemu.Qemu(os.path.join(tree, QEMU10_BINARY)).version()
@@ -170,6 +171,15 @@ def missing_libraries(private):
                        "install", QEMU10_PACKAGES[0])
     new = re.findall(r"^Inst (lib\S+) \((?!.*\[\S+ => )", plan, re.MULTILINE)
     return [package for package in new if package not in QEMU10_PACKAGES]
+
+
+def collect_libraries(unpacked, tree):
+    """Moves the shared libraries of /lib and /usr/lib to usr/lib below `tree`."""
+    for path in sorted(glob.glob(unpacked + "/lib/*-linux-gnu/lib*.so*") +
+                       glob.glob(unpacked + "/usr/lib/*-linux-gnu/lib*.so*")):
+        target = os.path.join(tree, "usr", "lib", os.path.basename(os.path.dirname(path)))
+        os.makedirs(target, exist_ok=True)
+        shutil.move(path, os.path.join(target, os.path.basename(path)))
 
 
 def wrap(tree):
