@@ -66,6 +66,22 @@ def test_gigabytes():
         tap.same((option(arguments, "-m"), option(arguments, "-smp")), ("%dK" % (3 << 20), "8"))
 
 
+def test_qemu_limit():
+    """RAM sizes with which QEMU 7.2 would not load the payload are avoided"""
+    with Launcher() as box:
+        kernel = box.put("kernel", bytes(3 * MIB))
+        box.run("run", "--kernel", kernel, "--host-memory", "2177M")
+        tap.same(option(box.qemu()["args"], "-m"), "%dK" % (2177 << 10))
+        result = box.run("run", "--kernel", kernel, "--host-memory", "2180M")
+        tap.same(result.status, 2)
+        tap.holds(result.err, "at least 2182M")
+        one = 'compatible = "doppel,vm"; vcpus = <1>; kernel = /incbin/("kernel"); autostart;'
+        path = box.put("vms.dts", """/dts-v1/; / { compatible = "doppel,vms";
+            a { %s memory = "512M"; }; b { %s memory = "644M"; }; };""" % (one, one))
+        tap.same(box.run("run", path).status, 0)
+        tap.same(option(box.qemu()["args"], "-m"), "%dK" % (2185 << 10))
+
+
 def test_icount():
     """--icount: one hart, and no clock but the instructions"""
     with Launcher() as box:

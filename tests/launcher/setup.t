@@ -145,7 +145,7 @@ def run_setup(box, environ, *arguments):
 def test_install():
     """missing packages are installed, once"""
     if os.geteuid():
-        return
+        raise tap.Skip("not root")
     with Launcher() as box:
         environ = bare_machine(box)
         tap.same(run_setup(box, environ, "packages").returncode, 0)

@@ -17,6 +17,8 @@ MAX_DEFAULT_HOST_CPUS = 8
 MAX_HOST_CPUS = 512         # of QEMU's virt machine
 PAYLOAD_AT = 130 * MIB      # where QEMU loads -initrd, from the start of RAM, at most
 PAYLOAD_SLACK = 64 * MIB    # device tree, hypervisor tables
+# QEMU 7.2 limits -initrd to RAM size minus the *address* it is loaded at, when that is positive.
+PAYLOAD_ADDRESS = image.RAM_BASE + PAYLOAD_AT
 
 PANIC, BAD_INPUT, KILLED = 101, 102, 103
 TIMEOUT_STATUS = 124
@@ -148,10 +150,22 @@ def host_memory(options, machines, payload):
                           "and the hypervisor: give at least %s"
                           % (sizes.text(memory), sizes.text(sum(vm.memory for vm in started)),
                              sizes.text(sizes.round_up(least, MIB))))
+        if memory != past_qemu_limit(memory, payload):
+            raise Refusal("--host-memory of %s is a size for which QEMU 7.2 cannot load the "
+                          "payloads: give at least %s"
+                          % (sizes.text(memory), sizes.text(past_qemu_limit(memory, payload))))
         return memory
     own = sizes.round_up(PAYLOAD_AT + payload + PAYLOAD_SLACK, GIB)
-    return own + sum(sizes.round_up(vm.memory, GIB) if vm.memory >= GIB else vm.memory
-                     for vm in started)
+    memory = own + sum(sizes.round_up(vm.memory, GIB) if vm.memory >= GIB else vm.memory
+                       for vm in started)
+    return past_qemu_limit(memory, payload)
+
+
+def past_qemu_limit(memory, payload):
+    """`memory`, or the next size with which QEMU 7.2 loads the payload."""
+    if 0 <= memory - PAYLOAD_ADDRESS < payload:
+        return sizes.round_up(PAYLOAD_ADDRESS + payload, MIB)
+    return memory
 
 
 @contextlib.contextmanager

@@ -5,6 +5,10 @@ import sys
 import traceback
 
 
+class Skip(Exception):
+    """The test cannot run here; the value says why."""
+
+
 def run(functions):
     """Runs the test functions; a docstring is a test's name. Ends the program."""
     print("TAP version 13")
@@ -13,13 +17,15 @@ def run(functions):
     for number, function in enumerate(functions, 1):
         try:
             function()
-            state = "ok"
+            state, why = "ok", ""
+        except Skip as skip:
+            state, why = "ok", " # SKIP %s" % skip
         except Exception:
             failed += 1
-            state = "not ok"
+            state, why = "not ok", ""
             for line in traceback.format_exc().splitlines():
                 print("# " + line)
-        print("%s %d - %s" % (state, number, function.__doc__ or function.__name__))
+        print("%s %d - %s%s" % (state, number, function.__doc__ or function.__name__, why))
         sys.stdout.flush()
     sys.exit(1 if failed else 0)
 
