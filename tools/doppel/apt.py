@@ -187,6 +187,8 @@ class PrivateApt:
                  'Dir::Etc::sourcelist "%s/sources.list";' % where,
                  'Dir::Etc::sourceparts "/dev/null";', 'Dir::Etc::preferences "/dev/null";',
                  'Dir::Etc::preferencesparts "/dev/null";',
+                 'Acquire::AllowInsecureRepositories "false";',
+                 'APT::Get::AllowUnauthenticated "false";', 'APT::Update::Error-Mode "any";',
                  'Acquire::Languages "none";', 'Acquire::Retries "3";']
         if os.geteuid() == 0:
             # The cache may be where apt's own user cannot write.
@@ -204,8 +206,8 @@ class PrivateApt:
         done = subprocess.run(self._command("apt-get", ["-q", *arguments]), cwd=self.directory,
                               env={**os.environ, **QUIET}, stdin=subprocess.DEVNULL, check=False)
         if done.returncode:
-            raise Refusal("apt-get %s failed: see its messages above; is the network there, and "
-                          "does the mirror have what is wanted?" % arguments[0])
+            raise Refusal("apt-get %s failed, its messages are above: check the network and the "
+                          "mirror (DEBIAN_MIRROR= gives another)" % arguments[0])
 
     def ask(self, program, *arguments):
         done = subprocess.run(self._command(program, list(arguments)), env={**os.environ, **QUIET},
