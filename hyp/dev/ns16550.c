@@ -99,7 +99,7 @@ static u8 rx_trigger(const struct ns16550_state *s)
 {
 	static const u8 levels[] = { 1, 4, 8, 14 };
 
-	return s->fcr & FCR_ENABLE ? levels[s->fcr >> 6] : 1;
+	return levels[s->fcr >> 6]; /* the first while the FIFOs are off: s->fcr is 0 */
 }
 
 /*

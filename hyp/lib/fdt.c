@@ -309,7 +309,7 @@ static bool name_fits(const char *name, const char *wanted, size_t len)
 {
 	if (strncmp(name, wanted, len) != 0)
 		return false;
-	return name[len] == '\0' || (name[len] == '@' && length_until(wanted, '@', '/') >= len);
+	return name[len] == '\0' || name[len] == '@';
 }
 
 static int find_child(const struct fdt *fdt, int parent, const char *name, size_t len)
@@ -491,7 +491,7 @@ bool fdt_cell(const struct fdt_property *prop, u32 index, u32 *cell)
 {
 	if (index >= prop->len / 4)
 		return false;
-	*cell = load_be32(prop->value + (size_t)index * 4);
+	*cell = load_be32(prop->value + index * 4);
 	return true;
 }
 

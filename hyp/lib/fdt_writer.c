@@ -144,8 +144,6 @@ static void begin_property(struct fdt_writer *w, const char *name, size_t len)
 {
 	if (w->depth == 0 || w->after_child)
 		fail(w, FDT_ERR_STRUCTURE);
-	if (len > UINT32_MAX)
-		fail(w, FDT_ERR_NO_SPACE);
 	if (w->error)
 		return;
 	append_cell(w, FDT_PROP);
@@ -179,7 +177,7 @@ void fdt_put_u64(struct fdt_writer *w, const char *name, u64 value)
 
 void fdt_put_cells(struct fdt_writer *w, const char *name, const u32 *cells, size_t count)
 {
-	begin_property(w, name, count > UINT32_MAX / 4 ? SIZE_MAX : count * 4);
+	begin_property(w, name, count * 4);
 	for (size_t i = 0; i < count && !w->error; i++)
 		append_cell(w, cells[i]);
 }

@@ -2,7 +2,9 @@
 /* Keeps the TLB of a hart honest when a vCPU comes to it: VMIDs, and fences that it missed. */
 #include "stage2/tlb.h"
 #include "core/hart.h"
+#include "lib/bits.h"
 #include "lib/spinlock.h"
+#include "lib/string.h"
 #include "riscv/csr.h"
 #include "riscv/fence.h"
 
@@ -19,31 +21,34 @@ void tlb_probe(void)
 	csr_write(CSR_HGATP, 0);
 	hfence_gvma_all();
 	/* The implemented bits are the low ones. */
-	vmid_pool_init(&pool, stuck ? 64 - (unsigned)__builtin_clzl(stuck) : 0);
+	vmid_pool_init(&pool, bits_width(stuck));
 }
 
 void tlb_enter(struct guest_mmu *mmu, const void *vcpu, bool stayed)
 {
 	struct hart *hart = this_hart();
-	u64 generation;
+	u64 generation, old = mmu->vmid.generation;
 
 	spin_lock(&lock);
 	generation = vmid_refresh(&pool, &mmu->vmid);
+	/* Another VM may have had this identifier: all harts begin with a fence. */
+	if (generation != old)
+		memset(mmu->last_vcpu, 0, sizeof(mmu->last_vcpu));
 	csr_write(CSR_HGATP, stage2_hgatp(&mmu->s2, mmu->vmid.id));
 	spin_unlock(&lock);
 
 	/* VMIDs of an older generation may mean somebody else by now; without VMIDs they always do. */
 	if (hart->vmid_generation != generation || (!pool.bits && hart->last_stage2 != mmu)) {
 		hfence_gvma_all();
-		hfence_vvma_all();
+		mmu->last_vcpu[hart->index] = NULL;
 		hart->vmid_generation = generation;
-	} else if (mmu->last_vcpu[hart->index] != vcpu || !stayed) {
-		/*
-		 * A guest's SFENCE.VMA acts on the hart that executes it. This vCPU may have fenced
-		 * elsewhere, and another vCPU of the VM may have filled the TLB for its own tables.
-		 */
-		hfence_vvma_all();
 	}
+	/*
+	 * A guest's SFENCE.VMA acts on the hart that executes it. This vCPU may have fenced
+	 * elsewhere, and another vCPU of the VM may have filled the TLB for its own tables.
+	 */
+	if (mmu->last_vcpu[hart->index] != vcpu || !stayed)
+		hfence_vvma_all();
 	hart->last_stage2 = mmu;
 	mmu->last_vcpu[hart->index] = vcpu;
 }

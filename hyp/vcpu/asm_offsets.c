@@ -16,5 +16,6 @@ void asm_offsets(void)
 	OFFSET(VCPU_HART, struct vcpu, hart);
 	OFFSET(HART_TRAP_GPR, struct hart, trap_gpr);
 	OFFSET(HART_TRAP_PC, struct hart, trap_pc);
+	OFFSET(HART_STACK, struct hart, stack);
 	OFFSET(HART_EMERGENCY_STACK, struct hart, emergency_stack);
 }

@@ -54,7 +54,7 @@ void fp_reset(struct fp_state *fp)
 	fp->v = v;
 	if (v)
 		memset(v, 0, 32 * fp_vlenb);
-	fp->vtype = 1UL << 63; /* vill: no type has been set (V section 3.4) */
+	fp->v_csrs[3] = 1UL << 63; /* vtype: vill: no type has been set (V section 3.4) */
 }
 
 /*
@@ -73,7 +73,7 @@ static void load_fp(struct fp_state *fp)
 static void load_vector(struct fp_state *fp)
 {
 	csr_set(CSR_SSTATUS, SSTATUS_VS);
-	vector_regs_load(fp->v, &fp->vstart);
+	vector_regs_load(fp->v, fp->v_csrs);
 	csr_clear(CSR_SSTATUS, SSTATUS_VS);
 	csr_set(CSR_SSTATUS, (u64)EXT_STATE_CLEAN << SSTATUS_VS_SHIFT);
 	fp->v_is_loaded = true;
@@ -106,7 +106,7 @@ void fp_unload(struct vcpu *vcpu)
 	    field(status, SSTATUS_FS, SSTATUS_FS_SHIFT) == EXT_STATE_DIRTY)
 		fp_regs_save(fp->f, &fp->fcsr);
 	if (fp->v_is_loaded && field(status, SSTATUS_VS, SSTATUS_VS_SHIFT) == EXT_STATE_DIRTY)
-		vector_regs_save(fp->v, &fp->vstart);
+		vector_regs_save(fp->v, fp->v_csrs);
 	fp->fp_is_loaded = fp->v_is_loaded = false;
 	csr_clear(CSR_SSTATUS, SSTATUS_FS | SSTATUS_VS);
 }

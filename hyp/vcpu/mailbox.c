@@ -87,6 +87,15 @@ void mailbox_drain(struct vcpu *vcpu)
 	__atomic_store_n(&box->done, posted, __ATOMIC_RELEASE);
 }
 
+void mailbox_reset(struct mailbox *box)
+{
+	spin_lock(&box->lock);
+	box->count = 0;
+	box->overflow = false;
+	__atomic_store_n(&box->done, box->posted, __ATOMIC_RELEASE);
+	spin_unlock(&box->lock);
+}
+
 void mailbox_wait(struct vcpu *self, struct vcpu *to, u64 ticket)
 {
 	while (__atomic_load_n(&to->mailbox.done, __ATOMIC_ACQUIRE) < ticket &&

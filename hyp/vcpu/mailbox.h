@@ -47,6 +47,9 @@ u64 mailbox_post(struct vcpu *to, const struct fence *fence);
  */
 void mailbox_wait(struct vcpu *self, struct vcpu *to, u64 ticket);
 
+/* Empties the mailbox of a vCPU that is off: it will start with a fence of everything. */
+void mailbox_reset(struct mailbox *box);
+
 /* Executes what is in the mailbox of the vCPU on this hart. */
 void mailbox_drain(struct vcpu *vcpu);
 

@@ -23,8 +23,7 @@
 	.globl	vcpu_switch
 vcpu_switch:
 	sd	sp, VCPU_HOST_SP(a0)
-	addi	sp, sp, -16
-	sd	ra, 0(sp)
+	sd	ra, -16(sp)		/* nothing else uses the stack until the guest is back */
 	csrw	sscratch, a0
 	ld	t0, VCPU_PC(a0)
 	csrw	sepc, t0

@@ -15,8 +15,10 @@ void vcpu_reset(struct vcpu *vcpu)
 		.stimecmp = TIME_NEVER,
 	};
 	fp_reset(&vcpu->fp);
-	memset(&vcpu->mailbox, 0, sizeof(vcpu->mailbox));
+	mailbox_reset(&vcpu->mailbox);
 	vcpu->requests = 0;
+	vcpu->cycle_offset = vcpu->instret_offset = 0;
+	pmu_reset(vcpu);
 	vcpu->timer_deadline = TIME_NEVER;
 	vcpu->is_waiting = false;
 	vcpu->resume_at_address = false;
@@ -128,6 +130,14 @@ void vcpu_save(struct vcpu *vcpu)
 	vcpu->instret_offset += csr_read(CSR_INSTRET);
 	vcpu->stats.run_ticks += time_now() - vcpu->stats.loaded_at;
 	this_hart()->current = NULL;
+}
+
+void vcpu_restart_at(struct vcpu *vcpu, u64 pc, u64 opaque)
+{
+	vcpu_set_entry(vcpu, pc, opaque);
+	csr_write(CSR_VSATP, 0);
+	csr_clear(CSR_VSSTATUS, SSTATUS_SIE);
+	set_return_mode(vcpu->in_user_mode);
 }
 
 u64 vcpu_read_cycle(const struct vcpu *vcpu)

@@ -13,6 +13,7 @@
 #include "stage2/tlb.h"
 #include "vcpu/fp.h"
 #include "vcpu/mailbox.h"
+#include "vcpu/pmu.h"
 #include "vcpu/stats.h"
 
 struct vm;
@@ -78,8 +79,9 @@ struct vcpu {
 	bool is_waiting;     /* in WFI or hart_suspend: only an interrupt that is enabled goes on */
 	struct mailbox mailbox;
 
-	/* Counters of the guest: host value + offset while running, a value while not (pmu.c). */
+	/* The sources of cycle and instret: host value + offset on a hart, the value itself off it. */
 	u64 cycle_offset, instret_offset;
+	struct pmu pmu;
 
 	/* HSM (SBI 2.0 chapter 9). */
 	u64 hsm_state;		/* SBI_HSM_*, under the lock of the VM */
@@ -121,6 +123,9 @@ void vcpu_reset(struct vcpu *vcpu);
 
 /* Prepares the first instruction: S-mode at pc, a0 = hart id, a1 = opaque, satp = 0 (SBI 9.1). */
 void vcpu_set_entry(struct vcpu *vcpu, u64 pc, u64 opaque);
+
+/* As vcpu_set_entry(), for the vCPU that is on this hart. */
+void vcpu_restart_at(struct vcpu *vcpu, u64 pc, u64 opaque);
 
 /* Puts the vCPU's state into the registers of this hart, and takes it out again. */
 void vcpu_load(struct vcpu *vcpu);

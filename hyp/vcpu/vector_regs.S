@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Moves the vector registers between a hart and memory. sstatus.VS is not Off here. */
 
-/* The order of struct fp_state: vstart, vcsr, vl, vtype. */
+/* The order of v_csrs in struct fp_state. */
 #define VSTART 0
 #define VCSR   8
 #define VL     16

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# make            builds the hypervisor: build/doppel.elf
+# make run        installs and obtains what is missing, then boots Debian to a shell
+# make test       all tests, on both emulators; make test-fast: those that need no Linux
+# make bench      the benchmark report
+# make lint       formatting, headers, include directions
+# make clean      removes build/
+#
+# CROSS_COMPILE=riscv64-unknown-elf- chooses another compiler, LLVM=1 clang and lld; V=1 shows commands.
+
+BUILD := build
+
+ifeq ($(LLVM),1)
+CC := clang --target=riscv64-unknown-elf
+LD := ld.lld
+SIZE := size
+else
+ifeq ($(origin CROSS_COMPILE),undefined)
+CROSS_COMPILE := $(shell for p in riscv64-linux-gnu- riscv64-unknown-elf-; do \
+	command -v $${p}gcc >/dev/null && echo $$p && break; done)
+endif
+CC := $(CROSS_COMPILE)gcc
+LD := $(CROSS_COMPILE)ld
+SIZE := $(CROSS_COMPILE)size
+endif
+
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)')
+
+WARNINGS := -Wall -Wextra -Werror -Wshadow -Wimplicit-fallthrough -Wmissing-prototypes \
+	-Wstrict-prototypes -Wvla
+# Integer code only: floating-point and vector registers are always the guest's.
+MARCH := rv64imac_zicsr_zifencei
+ifeq ($(LLVM),1)
+MARCH := rv64imac
+endif
+CFLAGS = -std=gnu11 $(WARNINGS) -O2 -g -march=$(MARCH) -mabi=lp64 -mcmodel=medany \
+	-ffreestanding -fno-builtin -fno-pic -fno-stack-protector -fno-common -fno-strict-aliasing \
+	-fomit-frame-pointer -Ihyp -I. -I$(BUILD)
+# Guest values enter in these folders: no silent narrowing.
+$(BUILD)/hyp/dev/% $(BUILD)/hyp/vplic/% $(BUILD)/hyp/sbi/% $(BUILD)/hyp/run/% \
+	$(BUILD)/hyp/vm/%: CFLAGS += -Wconversion
+
+SOURCES := $(sort $(wildcard boot/*.c boot/*.S platform/qemu-virt/*.c hyp/*/*.c hyp/*/*.S))
+SOURCES := $(filter-out hyp/vcpu/asm_offsets.c,$(SOURCES))
+OBJECTS := $(SOURCES:%=$(BUILD)/%.o)
+
+.PHONY: all
+all: $(BUILD)/doppel.elf
+
+$(BUILD)/doppel.elf: $(OBJECTS) linker.ld
+	$(call say,LD,$@)
+	$(Q)$(LD) -nostdlib -static --no-relax --fatal-warnings -z max-page-size=4096 \
+		-T linker.ld $(OBJECTS) -o $@
+
+$(BUILD)/%.c.o: %.c
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/%.S.o: %.S $(BUILD)/asm_offsets.h
+	$(call say,AS,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
+
+# The two files that touch floating-point and vector registers need their instructions.
+$(BUILD)/hyp/vcpu/fp_regs.S.o: MARCH := rv64imafdc$(if $(LLVM),,_zicsr)
+$(BUILD)/hyp/vcpu/vector_regs.S.o: MARCH := rv64imafdcv$(if $(LLVM),,_zicsr)
+
+# Field offsets for assembly: the compiler knows them, its output is searched for the markers.
+$(BUILD)/asm_offsets.h: hyp/vcpu/asm_offsets.c
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -MMD -MP -MT $@ -MF $(BUILD)/asm_offsets.d -S $< -o $(BUILD)/asm_offsets.s
+	$(Q)sed -n 's/.*\.ascii[ \t]*"->\([A-Z_]*\) \([0-9]*\)".*/#define \1 \2/p' \
+		$(BUILD)/asm_offsets.s > $@
+
+.PHONY: clean
+clean:
+	rm -rf $(BUILD)
+
+-include $(OBJECTS:.o=.d) $(BUILD)/asm_offsets.d

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* From power-on to the first guest instruction: a table of contents of the hypervisor. */
+#include "core/hart.h"
+#include "core/log.h"
+#include "core/panic.h"
+#include "core/timer.h"
+#include "lib/string.h"
+#include "mem/hyp_map.h"
+#include "mem/page.h"
+#include "mem/ram_pool.h"
+#include "platform/qemu-virt/machine.h"
+#include "platform/qemu-virt/plic.h"
+#include "platform/qemu-virt/uart.h"
+#include "riscv/firmware.h"
+#include "riscv/io.h"
+#include "riscv/sbi_abi.h"
+#include "run/run.h"
+#include "vcpu/interrupts.h"
+#include "vcpu/sched.h"
+#include "vm/guest_dt.h"
+#include "vm/vm.h"
+
+#define MMIO_PAGE   4096UL
+#define MIN_RAM	    MIB(32)
+#define POOL_DIVISOR 32 /* of the RAM, the hypervisor keeps so much for itself, within bounds */
+#define POOL_MIN    MIB(8)
+
+/* boot/start.S */
+void start_secondary(void);
+void continue_on_stack(u64 stack, void (*function)(void)) __attribute__((noreturn));
+
+/* called by boot/start.S */
+void boot_main(u64 hartid, hpa_t device_tree) __attribute__((noreturn));
+void boot_secondary(void) __attribute__((noreturn));
+
+extern char image_text_start[], image_end[];
+
+static void __attribute__((noreturn)) refuse(const char *why)
+{
+	log_error("cannot start: %s", why);
+	machine_exit(EXIT_REFUSED);
+}
+
+/* The range of RAM that holds the image; the pool is behind the image in it. */
+static const struct machine_range *image_range(void)
+{
+	u64 start = (u64)image_text_start;
+
+	for (unsigned i = 0; i < machine.nr_ram; i++) {
+		if (start - machine.ram[i].start.v < machine.ram[i].size)
+			return &machine.ram[i];
+	}
+	refuse("the hypervisor's image is not in any RAM that the device tree tells of");
+}
+
+/* What does not belong to the image, the pool, the firmware or the boot loader can be guests'. */
+static void init_memory(void)
+{
+	const struct machine_range *range = image_range();
+	u64 pool = (u64)image_end, pool_size;
+
+	pool_size = ALIGN_DOWN(range->size / POOL_DIVISOR, PAGE_SIZE);
+	pool_size = MIN(MAX(pool_size, POOL_MIN), PAGE_POOL_MAX);
+	if (range->size < MIN_RAM || pool + pool_size > range->start.v + range->size)
+		refuse("the machine has too little memory; with QEMU, use -m 256M or more");
+	pool_size = ALIGN_UP(pool + pool_size, RAM_GRANULE) - pool;
+	page_pool_init((void *)pool, MIN(pool_size, PAGE_POOL_MAX));
+
+	for (unsigned i = 0; i < machine.nr_ram; i++)
+		ram_pool_add(machine.ram[i].start, machine.ram[i].size);
+	for (unsigned i = 0; i < machine.nr_reserved; i++)
+		ram_pool_reserve(machine.reserved[i].start, machine.reserved[i].size);
+	/* The firmware below the image may not tell of all that it uses. */
+	ram_pool_reserve(range->start, pool + pool_size - range->start.v);
+	ram_pool_reserve(machine.device_tree.start, machine.device_tree.size);
+	ram_pool_reserve(machine.payload.start, machine.payload.size);
+	hyp_map_init((void *)pool, MIN(pool_size, PAGE_POOL_MAX));
+}
+
+static void map_one_to_one(hpa_t start, u64 size, u64 permissions)
+{
+	u64 first = ALIGN_DOWN(start.v, MMIO_PAGE), end = ALIGN_UP(start.v + size, MMIO_PAGE);
+
+	if (size)
+		hyp_map(first, HPA(first), end - first, permissions);
+}
+
+static void map_machine(void)
+{
+	struct ram_piece range;
+
+	map_one_to_one(machine.uart, MMIO_PAGE, MAP_RW);
+	map_one_to_one(machine.plic, machine.plic_size, MAP_RW);
+	if (machine.test.v)
+		map_one_to_one(machine.test, MMIO_PAGE, MAP_RW);
+	if (machine.rtc.v)
+		map_one_to_one(machine.rtc, MMIO_PAGE, MAP_RW);
+	map_one_to_one(machine.device_tree.start, machine.device_tree.size, MAP_R);
+	map_one_to_one(machine.payload.start, machine.payload.size, MAP_R);
+	for (unsigned i = 0; ram_pool_range(i, &range); i++) {
+		if (range.start.v < WINDOW_SIZE)
+			hyp_map(WINDOW_BASE + range.start.v, range.start, range.size, MAP_RW);
+	}
+}
+
+/* A stack with a page below it that is not mapped: what overflows it is caught. */
+static u64 new_stack(u64 size)
+{
+	u8 *pages = page_alloc(page_order(size + PAGE_SIZE));
+
+	if (!pages)
+		refuse("the hypervisor's own memory is too small for so many harts");
+	hyp_unmap_page((u64)pages);
+	return (u64)pages + PAGE_SIZE + size;
+}
+
+static void init_harts(void)
+{
+	bool traces = !machine_option("trace") || strcmp(machine_option("trace"), "off") != 0;
+
+	nr_harts = machine.nr_harts;
+	for_each_hart (hart) {
+		hart->index = (unsigned)(hart - harts);
+		hart->id = machine.harts[hart->index].id;
+		hart->plic_context = machine.harts[hart->index].plic_context;
+		hart->stack = new_stack(HART_STACK_SIZE);
+		hart->emergency_stack = new_stack(HART_EMERGENCY_STACK_SIZE);
+		if (traces)
+			hart->trace.records = page_alloc(
+				page_order(TRACE_RECORDS * sizeof(struct trace_record)));
+	}
+}
+
+/* What every hart does for itself. */
+static void init_this_hart(void)
+{
+	struct hart *hart = this_hart();
+
+	hyp_map_enable();
+	timer_queue_init(&hart->timers);
+	vcpu_init_hart();
+	interrupts_init_hart();
+	__atomic_store_n(&hart->online, true, __ATOMIC_RELEASE);
+}
+
+static void start_other_harts(void)
+{
+	for_each_hart (hart) {
+		if (hart == this_hart())
+			continue;
+		if (firmware_hart_start(hart->id, HPA((u64)start_secondary), (u64)hart).error)
+			log_warn("hart %lu does not start; going on without it", hart->id);
+	}
+}
+
+static void show_machine(void)
+{
+	u64 ram = 0;
+
+	for (unsigned i = 0; i < machine.nr_ram; i++)
+		ram += machine.ram[i].size;
+	log_info("Doppel on %s: %u harts, %lu MiB RAM, %lu MiB of it for guests", machine.model,
+		 nr_harts, ram >> 20, ram_pool_free() >> 20);
+	log_info("%s", machine.isa);
+}
+
+static void show_vm(const struct vm *vm)
+{
+	log_info("vm %s: %u vCPUs, %lu MiB RAM in %u pieces%s%s", vm->description.name, vm->nr_vcpus,
+		 vm->memory.size >> 20, vm->memory.nr_pieces, vm->description.bootargs[0] ? ", " : "",
+		 vm->description.bootargs);
+}
+
+static bool name_is_taken(const char *name)
+{
+	for (unsigned i = 0; i < nr_vms; i++) {
+		if (strcmp(vms[i]->description.name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void create_vm(const struct fdt *fdt, int node)
+{
+	struct vm_description description;
+	char error[VM_ERROR_SIZE];
+	const char *problem = description_read(fdt, node, &description, error);
+
+	if (problem)
+		refuse(problem);
+	if (name_is_taken(description.name)) {
+		log_error("VM %s: the name is given twice", description.name);
+		refuse("names of VMs must differ");
+	}
+	if (!description.autostart)
+		return;
+	problem = vm_create(&description);
+	if (problem) {
+		log_error("VM %s: %s", description.name, problem);
+		refuse("a VM cannot be created");
+	}
+}
+
+static void create_vms(void)
+{
+	struct fdt fdt;
+	int node;
+
+	if (!machine.payload.size)
+		refuse("there is no description of VMs; start with ./doppel run, or give QEMU one "
+		       "with -initrd (docs/vm-description.md)");
+	if (fdt_open(&fdt, (const void *)machine.payload.start.v, machine.payload.size) != FDT_OK)
+		refuse("the description of VMs is no device tree blob; compile it with dtc");
+	fdt_for_each_child(&fdt, node, fdt_root(&fdt))
+		create_vm(&fdt, node);
+	if (nr_vms == 0)
+		refuse("no VM of the description has the property autostart");
+}
+
+static void start_vms(void)
+{
+	console_set_focus(&vms[0]->console);
+	interrupts_set_handler(machine.uart_irq, console_receive);
+	plic_enable(this_hart()->plic_context, machine.uart_irq);
+	uart_enable_input_interrupt(true);
+	for (unsigned i = 0; i < nr_vms; i++) {
+		const char *problem;
+
+		show_vm(vms[i]);
+		problem = vm_reset(vms[i]);
+		if (problem) {
+			log_error("VM %s: %s", vms[i]->description.name, problem);
+			refuse("a VM cannot be started");
+		}
+	}
+	for (unsigned i = 0; i < nr_vms; i++)
+		vm_start(vms[i]);
+}
+
+static void boot_on_own_stack(void)
+{
+	init_this_hart();
+	guest_dt_seed(machine.rng_seed, machine.rng_seed_size);
+	start_other_harts();
+	show_machine();
+	create_vms();
+	start_vms();
+	run_hart();
+}
+
+void boot_main(u64 hartid, hpa_t device_tree)
+{
+	const char *problem;
+
+	harts[0].id = hartid;
+	nr_harts = 1;
+	problem = machine_probe(device_tree, hartid);
+	uart_init(machine.uart);
+	if (machine_option("log") && !log_set_level(machine_option("log")))
+		log_warn("log=%s is none of error, warn, info, debug", machine_option("log"));
+	if (problem)
+		refuse(problem);
+	if (!firmware_has(SBI_EXT_HSM) || !firmware_has(SBI_EXT_TIME) || !firmware_has(SBI_EXT_IPI))
+		refuse("the firmware is too old: its SBI lacks HSM, TIME or IPI");
+	init_memory();
+	map_machine();
+	hyp_map_enable();
+	plic_init(machine.plic);
+	init_harts();
+	timer_probe();
+	tlb_probe();
+	vcpu_probe();
+	sched_init();
+	continue_on_stack(this_hart()->stack, boot_on_own_stack);
+}
+
+void boot_secondary(void)
+{
+	init_this_hart();
+	run_hart();
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Instructions that trap because of what they are: virtual-instruction and illegal-instruction. */
+#include "riscv/insn.h"
+#include "run/exit.h"
+#include "vcpu/guest_access.h"
+
+/*
+ * The instruction at pc. stval would usually hold it, but not on every emulator and not for every
+ * trap. False: it cannot be fetched any more, and trying it again will tell the guest why.
+ */
+static bool fetch(struct vcpu *vcpu, u32 *insn)
+{
+	return guest_fetch(GVA(vcpu->pc), insn) == ACCESS_OK;
+}
+
+static enum exit_action illegal(struct vcpu *vcpu, u32 insn)
+{
+	vcpu->stats.fw_events[FW_ILLEGAL_INSN]++;
+	return exit_inject(vcpu, CAUSE_ILLEGAL_INSTRUCTION, insn);
+}
+
+/*
+ * cycle and instret trap because there is no offset for them, as there is for time: the guest reads
+ * its own. In VU-mode scounteren still rules (privileged specification 10.1.5).
+ */
+static bool emulate_counter(struct vcpu *vcpu, const struct insn_csr *insn)
+{
+	u64 bit = BIT(insn->csr - CSR_CYCLE);
+
+	if (insn->csr != CSR_CYCLE && insn->csr != CSR_INSTRET)
+		return false;
+	if (insn->is_write || (vcpu_was_in_user_mode() && !(csr_read(CSR_SCOUNTEREN) & bit)))
+		return false;
+	vcpu_set_gpr(vcpu, insn->rd, pmu_read(vcpu, insn->csr == CSR_CYCLE ? PMU_CYCLE : PMU_INSTRET));
+	vcpu->stats.csr_emulated++;
+	return true;
+}
+
+enum exit_action exit_virtual_instruction(struct vcpu *vcpu)
+{
+	struct insn_csr csr;
+	u32 insn;
+
+	if (!fetch(vcpu, &insn))
+		return EXIT_RESUME;
+	if (insn == INSN_WFI && !vcpu_was_in_user_mode()) {
+		vcpu->stats.wfi_blocks++;
+		return EXIT_BLOCK;
+	}
+	csr = insn_decode_csr(insn);
+	if (csr.is_csr && emulate_counter(vcpu, &csr))
+		return EXIT_NEXT_4;
+	/* A machine without H has no cause 22: what it does not know is illegal. */
+	return illegal(vcpu, insn);
+}
+
+enum exit_action exit_illegal_instruction(struct vcpu *vcpu)
+{
+	u32 insn;
+
+	if (fp_load_on_demand(vcpu))
+		return EXIT_RESUME;
+	if (!fetch(vcpu, &insn))
+		return EXIT_RESUME;
+	return illegal(vcpu, insn);
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* SBI Debug Console extension (SBI 2.0 chapter 12). */
+#include "sbi/sbi.h"
+
+/*
+ * One call handles at most so much; the specification lets it do less than was asked for, and the
+ * guest calls again. A guest cannot keep a hart in the hypervisor for long.
+ */
+#define CHUNK 256
+
+/* The address is two registers; nothing lives beyond 2^64. */
+static bool get_buffer(const struct vcpu *vcpu, gpa_t *gpa, u64 *size)
+{
+	*size = vcpu->gpr[REG_A0];
+	*gpa = GPA(vcpu->gpr[REG_A1]);
+	return vcpu->gpr[REG_A2] == 0 && guest_memory_contains(vcpu->memory, *gpa, *size);
+}
+
+static enum exit_action write(struct vcpu *vcpu)
+{
+	u8 bytes[CHUNK];
+	u64 size;
+	gpa_t gpa;
+
+	if (!get_buffer(vcpu, &gpa, &size))
+		return sbi_error(vcpu, SBI_ERR_INVALID_PARAM);
+	size = MIN(size, CHUNK);
+	guest_read(vcpu->memory, gpa, bytes, size);
+	for (u64 i = 0; i < size; i++)
+		console_put(&vcpu->vm->console, bytes[i]);
+	return sbi_return(vcpu, SBI_SUCCESS, size);
+}
+
+static enum exit_action read(struct vcpu *vcpu)
+{
+	u8 bytes[CHUNK];
+	u64 size, count = 0;
+	gpa_t gpa;
+
+	if (!get_buffer(vcpu, &gpa, &size))
+		return sbi_error(vcpu, SBI_ERR_INVALID_PARAM);
+	while (count < MIN(size, CHUNK) && console_get(&vcpu->vm->console, &bytes[count]))
+		count++;
+	guest_write(vcpu->memory, gpa, bytes, count);
+	return sbi_return(vcpu, SBI_SUCCESS, count);
+}
+
+enum exit_action sbi_dbcn(struct vcpu *vcpu, u64 function)
+{
+	switch (function) {
+	case SBI_DBCN_WRITE: return write(vcpu);
+	case SBI_DBCN_READ: return read(vcpu);
+	case SBI_DBCN_WRITE_BYTE:
+		console_put(&vcpu->vm->console, (u8)vcpu->gpr[REG_A0]);
+		return sbi_error(vcpu, SBI_SUCCESS);
+	default: return sbi_error(vcpu, SBI_ERR_NOT_SUPPORTED);
+	}
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* SBI Hart State Management extension (SBI 2.0 chapter 9). */
+#include "sbi/sbi.h"
+
+static enum exit_action hart_start(struct vcpu *vcpu)
+{
+	u64 hart = vcpu->gpr[REG_A0], pc = vcpu->gpr[REG_A1], opaque = vcpu->gpr[REG_A2];
+
+	if (hart >= vcpu->vm->nr_vcpus)
+		return sbi_error(vcpu, SBI_ERR_INVALID_PARAM);
+	/* Not memory that a hart can execute; within RAM, the hart itself will find out. */
+	if (!guest_memory_contains(vcpu->memory, GPA(pc), 2))
+		return sbi_error(vcpu, SBI_ERR_INVALID_ADDRESS);
+	return sbi_error(vcpu, vm_start_vcpu(vcpu->vm, (unsigned)hart, pc, opaque));
+}
+
+static enum exit_action hart_get_status(struct vcpu *vcpu)
+{
+	u64 hart = vcpu->gpr[REG_A0];
+
+	if (hart >= vcpu->vm->nr_vcpus)
+		return sbi_error(vcpu, SBI_ERR_INVALID_PARAM);
+	return sbi_return(vcpu, SBI_SUCCESS,
+			  __atomic_load_n(&vcpu->vm->vcpus[hart]->hsm_state, __ATOMIC_RELAXED));
+}
+
+/* The types are 32 bits wide; of the platform-specific ones there are none. */
+static enum exit_action hart_suspend(struct vcpu *vcpu)
+{
+	u64 type = vcpu->gpr[REG_A0], pc = vcpu->gpr[REG_A1];
+
+	if (type > UINT32_MAX)
+		return sbi_error(vcpu, SBI_ERR_INVALID_PARAM);
+	if (type != SBI_HSM_SUSPEND_RETENTIVE && type != SBI_HSM_SUSPEND_NON_RETENTIVE)
+		return sbi_error(vcpu, (type & 0x7fffffff) >= 0x10000000 ? SBI_ERR_NOT_SUPPORTED
+									 : SBI_ERR_INVALID_PARAM);
+	if (type == SBI_HSM_SUSPEND_NON_RETENTIVE) {
+		if (!guest_memory_contains(vcpu->memory, GPA(pc), 2))
+			return sbi_error(vcpu, SBI_ERR_INVALID_ADDRESS);
+		vcpu->resume_at_address = true;
+		vcpu->resume_pc = pc;
+		vcpu->resume_opaque = vcpu->gpr[REG_A2];
+	}
+	__atomic_store_n(&vcpu->hsm_state, SBI_HSM_SUSPENDED, __ATOMIC_RELAXED);
+	sbi_error(vcpu, SBI_SUCCESS);
+	return EXIT_BLOCK;
+}
+
+enum exit_action sbi_hsm(struct vcpu *vcpu, u64 function)
+{
+	switch (function) {
+	case SBI_HSM_HART_START: return hart_start(vcpu);
+	case SBI_HSM_HART_STOP: return EXIT_LEAVE;
+	case SBI_HSM_HART_GET_STATUS: return hart_get_status(vcpu);
+	case SBI_HSM_HART_SUSPEND: return hart_suspend(vcpu);
+	default: return sbi_error(vcpu, SBI_ERR_NOT_SUPPORTED);
+	}
+}
