@@ -34,6 +34,10 @@ bool check_trap_status(const char *what, const struct trap *trap, bool from_user
  */
 void skip(const char *what);
 
+/* check(), but what does not hold natively is skipped: the firmware there does not follow the rule.
+ */
+bool check_but_native(bool good, const char *what);
+
 /* Runs under OpenSBI itself, not under a hypervisor. */
 bool is_native(void);
 

@@ -94,6 +94,7 @@ void trap_handle(struct hart *hart)
 			die("unexpected interrupt", hart);
 		hart->interrupts[code]++;
 		hart->on_interrupt(code);
+		hart->frame[0] += hart->skip_on_interrupt;
 		return;
 	}
 	if (!hart->catching)

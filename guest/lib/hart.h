@@ -44,6 +44,7 @@ struct hart {
 	void (*main)(u64 arg);
 	u64 arg;
 	interrupt_handler *on_interrupt;
+	u64 skip_on_interrupt; /* bytes to advance sepc by: for a snippet that waits for one */
 	volatile u64 interrupts[16]; /* taken, by interrupt code */
 	u64 boot_status;	     /* sstatus and satp at the very start of this hart */
 	u64 boot_satp;
