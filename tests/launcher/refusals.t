@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-# What the launcher refuses: exit status 2, one sentence with the right names in it, no QEMU started.
+# What the launcher refuses: exit status 2, one sentence with the right names, no QEMU started.
 
 import gzip
 import os

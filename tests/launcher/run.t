@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-# How the launcher runs QEMU: its arguments, exit statuses, the console, and that nothing is left behind.
+# How the launcher runs QEMU: arguments, exit statuses, the console; nothing is left behind.
 
 import gzip
 import os
@@ -15,7 +15,8 @@ import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "lib"))
 import tap  # noqa: E402
-from launcher import MIB, Launcher, description, elf, is_alive, linux_image, wait_until  # noqa: E402
+from launcher import (  # noqa: E402
+    MIB, Launcher, description, elf, is_alive, linux_image, wait_until)
 from doppel import fdt, vms  # noqa: E402
 
 KERNEL = linux_image()
@@ -36,7 +37,7 @@ def arguments_of(box, *options, kernel=KERNEL, status=0):
 
 
 def test_arguments():
-    """the defaults: as many harts as vCPUs, 1 GiB and the guest's memory, no monitor, no semihosting"""
+    """the defaults: a hart for each vCPU, 1 GiB more memory, no monitor, no semihosting"""
     with Launcher() as box:
         arguments = arguments_of(box)
         for name, value in (("-machine", "virt"), ("-cpu", "rv64"), ("-smp", "2"),

@@ -105,7 +105,10 @@ def choose_mirror(sources):
 
 
 def _repositories():
-    """(URI, suite, components) of each source, read from the files: apt itself tells only after an update."""
+    """(URI, suite, components) of each source, read from the files.
+
+    (apt itself tells them only after an update.)
+    """
     main, parts = _source_paths()
     for path in [main] + sorted(glob.glob(parts + "/*")):
         try:

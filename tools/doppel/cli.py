@@ -18,7 +18,8 @@ shell), which ./doppel setup prepares. With VMS.dts: the VMs of that description
 RUN_END = """\
 keys:
   Ctrl-] q leaves at once; Ctrl-] and any other key reach the guest, as do Ctrl-C and the like.
-  When standard input is no terminal, every byte reaches the guest, and its end does not end the run.
+  When standard input is no terminal, every byte reaches the guest, and its end does not end
+  the run.
 
 exit status:
   0    the guest powered off, or you left with Ctrl-] q

@@ -212,7 +212,7 @@ def _elf_end(data, where):
 
 def check_fit(image, initrd, memory, where):
     """Kernel, initrd and 2 MiB for the device tree, each at a 2 MiB boundary, within `memory`."""
-    need = round_up(image.end, 2 * MIB) + 2 * MIB + (round_up(len(initrd), 2 * MIB) if initrd else 0)
+    need = round_up(image.end, 2 * MIB) + round_up(len(initrd), 2 * MIB) + 2 * MIB
     if need > MAX_NEED:
         raise Refusal("%s: it would need memory up to offset %#x: it is damaged or for another "
                       "machine" % (where, image.end))

@@ -137,7 +137,8 @@ def _dtc_sentence(path, messages):
     lines = [line.strip() for line in messages.splitlines() if line.strip()]
     twice = re.search(r"duplicate_node_names\): /([^:]*): ", messages)
     if twice:
-        return "%s: VM \"%s\" is described twice: give each VM its own name" % (path, twice.group(1))
+        return ("%s: VM \"%s\" is described twice: give each VM its own name"
+                % (path, twice.group(1)))
     for line in lines:
         error = re.search(r"(?:Error: |ERROR \S+ |FATAL ERROR: )(.*)", line)
         if error and error.group(1) != "Unable to parse input tree":
