@@ -305,11 +305,10 @@ static void write_mcr(struct ns16550 *uart, u8 value)
 static u8 read_register(struct ns16550 *uart, u32 offset)
 {
 	struct ns16550_state *s = &uart->s;
-	bool dlab = s->lcr & LCR_DLAB;
 
 	switch (offset) {
-	case RBR: return dlab ? (u8)s->divisor : read_rbr(uart);
-	case IER: return dlab ? (u8)(s->divisor >> 8) : s->ier;
+	case RBR: return s->lcr & LCR_DLAB ? (u8)s->divisor : read_rbr(uart);
+	case IER: return s->lcr & LCR_DLAB ? (u8)(s->divisor >> 8) : s->ier;
 	case IIR: return read_iir(uart);
 	case LCR: return s->lcr;
 	case MCR: return s->mcr;

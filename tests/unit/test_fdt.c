@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 static const char source[] =
@@ -542,6 +543,25 @@ static void bad_headers_have_their_error(void **state)
 	assert_int_equal(open_changed(36, get_be32(compiled + 36) - 4), FDT_ERR_STRUCTURE);
 }
 
+/* Offsets are ints, so that a blob of 2 GiB is one byte too large. */
+static void gigantic_blobs_are_refused(void **state)
+{
+	size_t size = 0x80000000;
+	u8 *blob = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	struct fdt fdt;
+
+	(void)state;
+	if (blob == MAP_FAILED)
+		skip();
+	memcpy(blob, compiled, compiled_size);
+	put_be32(blob + 4, (u32)size - 1);
+	assert_int_equal(fdt_open(&fdt, blob, size), FDT_OK);
+	put_be32(blob + 4, (u32)size);
+	assert_int_equal(fdt_open(&fdt, blob, size), FDT_ERR_LAYOUT);
+	munmap(blob, size);
+}
+
 static void endless_reservations_are_refused(void **state)
 {
 	u8 *blob = copy(compiled_size);
@@ -608,6 +628,8 @@ static void token_order_is_checked(void **state)
 	assert_int_equal(OPEN("p", BEGIN, BEGIN, END, PROP, END, STOP), FDT_ERR_STRUCTURE);
 	assert_int_equal(OPEN("p", BEGIN, 0, END, STOP), FDT_ERR_STRUCTURE);
 	assert_int_equal(OPEN("p", BEGIN, 5, END, STOP), FDT_ERR_STRUCTURE);
+	assert_int_equal(OPEN("p", END, BEGIN, STOP), FDT_ERR_STRUCTURE);
+	assert_int_equal(OPEN("p", BEGIN, END, END, BEGIN, STOP), FDT_ERR_STRUCTURE);
 	/* Values and names that do not end inside. */
 	assert_int_equal(OPEN("p", BEGIN, 3, 0xffffffff, 0, END, STOP), FDT_ERR_STRUCTURE);
 	assert_int_equal(OPEN("p", BEGIN, 3, 9, 0, END, STOP), FDT_ERR_STRUCTURE);
@@ -618,6 +640,10 @@ static void token_order_is_checked(void **state)
 	assert_int_equal(OPEN("p", BEGIN, 3, 0, 1, END, STOP), FDT_OK);
 	assert_int_equal(OPEN("p", BEGIN, 3, 0, 2, END, STOP), FDT_ERR_STRING);
 	assert_int_equal(OPEN("p", BEGIN, 3, 0, 0xffffffff, END, STOP), FDT_ERR_STRING);
+	/* Nothing behind the structure block that might be read by mistake. */
+	const u32 cut_property[] = { BEGIN, 3 };
+	assert_int_equal(open_tokens(cut_property, ARRAY_SIZE(cut_property), "", 0),
+			 FDT_ERR_STRUCTURE);
 	const u32 with_property[] = { BEGIN, PROP, END, STOP };
 	assert_int_equal(open_tokens(with_property, ARRAY_SIZE(with_property), "p", 1),
 			 FDT_ERR_STRING);
@@ -673,6 +699,7 @@ int main(void)
 		cmocka_unit_test(flipped_bits_do_no_harm),
 		cmocka_unit_test(swapped_words_do_no_harm),
 		cmocka_unit_test(bad_headers_have_their_error),
+		cmocka_unit_test(gigantic_blobs_are_refused),
 		cmocka_unit_test(endless_reservations_are_refused),
 		cmocka_unit_test(token_order_is_checked),
 		cmocka_unit_test(depth_is_limited),

@@ -320,6 +320,10 @@ static void reset_forgets_all_but_the_wires(void **state)
 	set_level(f, 5, true);
 	set_level(f, 5, false);
 	assert_int_equal(read_reg(f, CLAIM(S_MODE(0))), 3);
+	enable(f, 0, 6, 7);
+	set_level(f, 6, true);
+	assert_int_equal(read_reg(f, CLAIM(S_MODE(0))), 6);
+	set_level(f, 6, false);
 	write_reg(f, THRESHOLD(S_MODE(1)), 4);
 	vplic_reset(&f->plic);
 	assert_false(f->external[0]);
@@ -329,6 +333,8 @@ static void reset_forgets_all_but_the_wires(void **state)
 	assert_int_equal(read_reg(f, PENDING(0)), 1U << 3 | 1U << 4);
 	enable(f, 1, 3, 1);
 	assert_int_equal(read_reg(f, CLAIM(S_MODE(1))), 3);
+	set_level(f, 6, true); /* its old claim will never be completed */
+	assert_true(is_pending(f, 6));
 }
 
 /*
