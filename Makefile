@@ -35,7 +35,7 @@ ifeq ($(LLVM),1)
 MARCH := rv64imac
 endif
 CFLAGS = -std=gnu11 $(WARNINGS) -O2 -g -march=$(MARCH) -mabi=lp64 -mcmodel=medany \
-	-ffreestanding -fno-builtin -fno-pic -fno-stack-protector -fno-common -fno-strict-aliasing \
+	-ffreestanding -fno-builtin -fno-jump-tables -fno-pic -fno-stack-protector -fno-common -fno-strict-aliasing \
 	-fomit-frame-pointer -Ihyp -I. -I$(BUILD)
 # Guest values enter in these folders: no silent narrowing.
 $(BUILD)/hyp/dev/% $(BUILD)/hyp/vplic/% $(BUILD)/hyp/sbi/% $(BUILD)/hyp/run/% \
@@ -50,10 +50,10 @@ all: $(BUILD)/doppel.elf
 
 $(BUILD)/doppel.elf: $(OBJECTS) linker.ld
 	$(call say,LD,$@)
-	$(Q)$(LD) -nostdlib -static --no-relax --fatal-warnings -z max-page-size=4096 \
+	$(Q)$(LD) -nostdlib -static --fatal-warnings -z max-page-size=4096 \
 		-T linker.ld $(OBJECTS) -o $@
 
-$(BUILD)/%.c.o: %.c
+$(BUILD)/%.c.o: %.c Makefile
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -MMD -MP -c $< -o $@

@@ -127,7 +127,7 @@ static void init_harts(void)
 		hart->emergency_stack = new_stack(HART_EMERGENCY_STACK_SIZE);
 		if (traces)
 			hart->trace.records = page_alloc(
-				page_order(TRACE_RECORDS * sizeof(struct trace_record)));
+				page_order(TRACE_RING_SIZE));
 	}
 }
 

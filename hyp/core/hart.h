@@ -46,14 +46,13 @@ extern unsigned nr_harts; /* known; online or coming */
 
 #define for_each_hart(hart) for (struct hart *hart = harts; hart < harts + nr_harts; hart++)
 
+/* tp: no code of the hypervisor ever continues on another hart. */
+register struct hart *hart_in_tp __asm__("tp");
+
 /* The hart that executes this. */
 static inline struct hart *this_hart(void)
 {
-	struct hart *hart;
-
-	/* Not volatile: no code of the hypervisor ever continues on another hart. */
-	__asm__("mv %0, tp" : "=r"(hart));
-	return hart;
+	return hart_in_tp;
 }
 
 /* Raises an inter-processor interrupt on a hart: it leaves its guest and looks at its requests. */

@@ -4,30 +4,41 @@
 #include "core/log.h"
 #include "riscv/cause.h"
 
+static unsigned vm_of(const struct trace_record *record)
+{
+	return record->what >> 32 & 0xffff;
+}
+
 static void show(const struct trace_record *record, unsigned hart)
 {
-	static const char *const actions[] = { "resume", "next", "inject", "block", "leave", "kill" };
-	const char *action = record->action < ARRAY_SIZE(actions) ? actions[record->action] : "?";
+	/* In the order of enum exit_action. */
+	static const char *const actions[] = { "resume", "?",	 "next (2)", "?",
+					       "next",	 "block", "leave" };
+	u64 action = record->what >> 8 & 0xff;
 
-	log_raw("  hart %u vm %u.%u time %lu pc %016lx %s, htval %lx: %s\n", hart, record->vm,
-		record->vcpu, record->time, record->pc,
-		cause_name(record->cause, record->is_interrupt), record->htval, action);
+	log_raw("  hart %u vm %u.%u time %lu pc %016lx %s, htval %lx: %s\n", hart, vm_of(record),
+		(unsigned)(record->what >> 16 & 0xffff), record->time, record->pc,
+		cause_name(record->what & 0xff, record->what >> CAUSE_INTERRUPT_BIT), record->htval,
+		action < ARRAY_SIZE(actions) ? actions[action] : "?");
 }
 
 void trace_show(const struct trace_ring *ring, unsigned hart, int vm)
 {
-	u64 count = MIN(ring->next, (u64)TRACE_RECORDS), shown = 0, first = ring->next;
+	u64 written = ring->position / sizeof(struct trace_record);
+	u64 oldest = written - MIN(written, (u64)TRACE_RECORDS), first = written, shown = 0;
 
 	if (!ring->records)
 		return;
 	/* Back from the newest until enough of that VM are found, then forward. */
-	while (first > ring->next - count && shown < TRACE_SHOWN) {
+	while (first > oldest && shown < TRACE_SHOWN) {
 		first--;
-		if (vm < 0 || ring->records[first % TRACE_RECORDS].vm == vm)
+		if (vm < 0 || vm_of(&ring->records[first % TRACE_RECORDS]) == (unsigned)vm)
 			shown++;
 	}
-	for (u64 i = first; i < ring->next; i++) {
-		if (vm < 0 || ring->records[i % TRACE_RECORDS].vm == vm)
-			show(&ring->records[i % TRACE_RECORDS], hart);
+	for (u64 i = first; i < written; i++) {
+		const struct trace_record *record = &ring->records[i % TRACE_RECORDS];
+
+		if (vm < 0 || vm_of(record) == (unsigned)vm)
+			show(record, hart);
 	}
 }

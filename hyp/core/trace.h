@@ -4,30 +4,44 @@
 #define DOPPEL_TRACE_H
 
 #include "lib/types.h"
+#include "riscv/csr.h"
 
-#define TRACE_RECORDS 128 /* a power of two; 4 KiB a hart */
-#define TRACE_SHOWN   16  /* as many are printed at panic and when a VM is killed */
+#define TRACE_RECORDS 64 /* of a hart; the ring is 2 KiB */
+#define TRACE_SHOWN   16 /* as many are printed at panic and when a VM is killed */
 
 struct trace_record {
-	u64 time; /* ticks; 0: nothing recorded yet */
-	u64 pc;	  /* of the guest */
-	u64 htval; /* guest physical address >> 2 of a guest page fault, else whatever htval held */
-	u8 cause; /* scause without the interrupt bit */
-	u8 is_interrupt;
-	u8 action; /* enum exit_action */
-	u8 vm;
-	u32 vcpu;
+	u64 time;  /* ticks; 0: nothing recorded yet */
+	u64 pc;	   /* of the guest */
+	u64 htval; /* guest physical address >> 2 of a guest page fault, else what htval held */
+	u64 what;  /* scause in bits 63 and 7:0, action in 15:8, vCPU in 31:16, VM in 47:32 */
 };
+
+#define TRACE_RING_SIZE (TRACE_RECORDS * sizeof(struct trace_record))
 
 struct trace_ring {
 	struct trace_record *records; /* NULL: tracing is off */
-	u64 next;		      /* records written so far */
+	u64 position;		      /* bytes recorded so far */
 };
 
-/* The slot for the next record of a ring that is on. */
-static inline struct trace_record *trace_slot(struct trace_ring *ring)
+/* The part of trace_record.what that tells the vCPU. */
+static inline u64 trace_tag(unsigned vm, unsigned vcpu)
 {
-	return &ring->records[ring->next++ % TRACE_RECORDS];
+	return (u64)vm << 32 | (u64)vcpu << 16;
+}
+
+/* Notes one exit: action is what the run loop will do. */
+static inline void trace_exit(struct trace_ring *ring, u64 pc, u64 scause, u64 tag, u64 action)
+{
+	struct trace_record *slot;
+
+	if (!ring->records)
+		return;
+	slot = (struct trace_record *)((u8 *)ring->records + ring->position % TRACE_RING_SIZE);
+	ring->position += sizeof(*slot);
+	slot->time = csr_read(CSR_TIME);
+	slot->pc = pc;
+	slot->htval = csr_read(CSR_HTVAL);
+	slot->what = scause | tag | action << 8;
 }
 
 /* Prints the last TRACE_SHOWN exits of the ring, oldest first; of VM number vm only, or of all (-1). */

@@ -8,15 +8,5 @@ void mmio_bus_add(struct mmio_bus *bus, const char *name, u64 start, u64 size,
 	if (bus->nr_regions == MMIO_MAX_REGIONS)
 		return;
 	bus->regions[bus->nr_regions++] =
-		(struct mmio_region){ start, size, handler, device, name };
-}
-
-bool mmio_region_access(const struct mmio_region *region, gpa_t gpa, struct mmio_access *access)
-{
-	u64 offset = gpa.v - region->start;
-
-	if (!IS_ALIGNED(gpa.v, access->len) || access->len > region->size - offset)
-		return false;
-	access->offset = (u32)offset;
-	return region->handler(region->device, access);
+		(struct mmio_region){ start, size, handler, device, name, 0 };
 }

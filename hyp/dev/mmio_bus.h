@@ -14,6 +14,7 @@ struct mmio_region {
 	mmio_handler *handler;
 	void *device;
 	const char *name; /* as the statistics show it */
+	u64 accesses;	  /* that the device answered */
 };
 
 struct mmio_bus {
@@ -39,6 +40,15 @@ static inline struct mmio_region *mmio_bus_find(struct mmio_bus *bus, gpa_t gpa)
  * Performs an access of len bytes (1, 2, 4 or 8) that starts in the region. False: misaligned,
  * across the end of the region, or refused by the device; the guest gets an access fault.
  */
-bool mmio_region_access(const struct mmio_region *region, gpa_t gpa, struct mmio_access *access);
+static inline bool mmio_region_access(const struct mmio_region *region, gpa_t gpa,
+				      struct mmio_access *access)
+{
+	u64 offset = gpa.v - region->start;
+
+	if (!IS_ALIGNED(gpa.v, access->len) || access->len > region->size - offset)
+		return false;
+	access->offset = (u32)offset;
+	return region->handler(region->device, access);
+}
 
 #endif

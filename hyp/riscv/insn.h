@@ -1,48 +1,68 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Decoding the instructions that trap: loads and stores, CSR accesses, WFI. */
+/*
+ * Decoding the instructions that trap: loads and stores, CSR accesses, WFI.
+ *
+ * Loads and stores have one format here, that of htinst (privileged specification 18.6.3): a 32-bit
+ * instruction, or what a compressed one expands to with bit 1 clear. Where the hardware does not
+ * fill htinst, insn_transform() makes the same from the instruction itself. rs1 and the immediate
+ * mean nothing in it: the address is known from the trap.
+ */
 #ifndef DOPPEL_INSN_H
 #define DOPPEL_INSN_H
 
 #include "lib/types.h"
 
-enum insn_kind {
-	INSN_OTHER,   /* no memory access that we know */
-	INSN_LOAD,    /* integer load */
-	INSN_STORE,   /* integer store */
-	INSN_FP_LOAD, /* floating-point and vector */
-	INSN_FP_STORE,
-	INSN_AMO_LOAD, /* LR */
-	INSN_AMO,      /* SC, AMO and cache-block operations: faults count as those of stores */
-};
+/* Major opcodes with bit 1 left out. */
+#define INSN_OPCODE(insn) ((insn)&0x7d)
+#define INSN_LOAD	  0x01
+#define INSN_LOAD_FP	  0x05 /* and vector loads */
+#define INSN_MISC_MEM	  0x0d /* cache-block operations */
+#define INSN_STORE	  0x21
+#define INSN_STORE_FP	  0x25
+#define INSN_AMO	  0x2d
+#define INSN_SYSTEM	  0x71
 
-/* A load or store, decoded once for both directions. */
-struct insn_access {
-	enum insn_kind kind;
-	u8 reg;	      /* the register to load or store */
-	u8 len;	      /* bytes of memory: 1, 2, 4, 8 */
-	u8 insn_len;  /* bytes of the instruction: 2 or 4 */
-	bool is_signed; /* a load that extends the sign */
-};
+/* Fields of loads and stores. */
+#define INSN_RD(insn)	  ((insn) >> 7 & 31)
+#define INSN_FUNCT3(insn) ((insn) >> 12 & 7)
+#define INSN_RS1(insn)	  ((insn) >> 15 & 31)
+#define INSN_RS2(insn)	  ((insn) >> 20 & 31)
 
-/* Bytes of an instruction, from its lowest 16 bits; longer formats than 4 bytes count as 4. */
+/* Bytes of an instruction, from its lowest bits; also of a transformed one. */
 static inline u8 insn_length(u32 insn)
 {
-	return (insn & 3) == 3 ? 4 : 2;
+	return 2 + (insn & 2);
 }
 
-static inline bool insn_is_write(enum insn_kind kind)
+/* Bytes that an integer load or store accesses: 1, 2, 4, 8. */
+static inline u8 insn_access_size(u32 insn)
 {
-	return kind == INSN_STORE || kind == INSN_FP_STORE || kind == INSN_AMO;
+	return (u8)(1 << (insn >> 12 & 3));
 }
 
-/* Decodes an instruction of 16 or 32 bits (unprivileged specification 2.6, 4.2, 27.3, Zcb). */
-struct insn_access insn_decode_access(u32 insn);
+static inline bool insn_load_is_unsigned(u32 insn)
+{
+	return insn >> 14 & 1;
+}
 
-/*
- * Decodes a transformed instruction (privileged specification 18.6.3). kind is INSN_OTHER when the
- * value is 0 or none that we know; it then says nothing, and the instruction must be fetched.
- */
-struct insn_access insn_decode_transformed(u64 htinst);
+/* An integer load or store with a width that RV64 defines. */
+static inline bool insn_is_integer_access(u32 insn)
+{
+	return (INSN_OPCODE(insn) == INSN_LOAD && INSN_FUNCT3(insn) != 7) ||
+	       (INSN_OPCODE(insn) == INSN_STORE && INSN_FUNCT3(insn) < 4);
+}
+
+/* Whether a fault of the instruction's memory access counts as one of a store (section 10.1.8). */
+bool insn_faults_as_store(u32 insn);
+
+/* The transformed instruction of 16 or 32 bits. 0: a compressed one that accesses no memory. */
+u32 insn_transform(u32 insn);
+
+/* Whether htinst holds a transformed instruction: not 0, not a pseudoinstruction, nothing custom. */
+static inline bool insn_is_transformed(u64 htinst)
+{
+	return (htinst & 1) && !(htinst >> 32);
+}
 
 /* The SYSTEM instructions. */
 #define INSN_WFI 0x10500073U

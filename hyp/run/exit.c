@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What to do after a trap of a guest: one switch on scause. */
+/* Running a vCPU: into the guest, out at a trap, one switch on scause, and in again. */
 #include "run/exit.h"
 #include "core/trace.h"
 #include "vcpu/inject.h"
 #include "vcpu/interrupts.h"
+#include "vcpu/sched.h"
 
-enum exit_action exit_inject(struct vcpu *vcpu, u64 cause, u64 tval)
+exit_action_t exit_inject(struct vcpu *vcpu, u64 cause, u64 tval)
 {
 	inject_exception(vcpu, cause, tval);
 	return EXIT_RESUME;
 }
 
-static enum exit_action handle_interrupt(struct vcpu *vcpu, u64 code)
+static exit_action_t handle_interrupt(struct vcpu *vcpu, u64 code)
 {
 	if (!interrupts_handle(code)) {
 		vm_kill(vcpu->vm, "interrupt %lu, which no one enabled", code);
@@ -23,7 +24,7 @@ static enum exit_action handle_interrupt(struct vcpu *vcpu, u64 code)
 }
 
 /* Causes that hedeleg sends to the guest, or that no guest can have: it gets what it would see. */
-static enum exit_action handle_other(struct vcpu *vcpu, u64 cause)
+static exit_action_t handle_other(struct vcpu *vcpu, u64 cause)
 {
 	if (cause >= CAUSE_COUNT) {
 		vm_kill(vcpu->vm, "trap with cause %lu, which is not defined", cause);
@@ -32,55 +33,88 @@ static enum exit_action handle_other(struct vcpu *vcpu, u64 cause)
 	return exit_inject(vcpu, cause, csr_read(CSR_STVAL));
 }
 
-static enum exit_action handle_exception(struct vcpu *vcpu, u64 cause)
+static exit_action_t handle_exit(struct vcpu *vcpu, u64 scause)
 {
-	switch (cause) {
-	case CAUSE_ECALL_VS: return sbi_handle(vcpu);
+	if (likely(scause == CAUSE_ECALL_VS)) {
+		vcpu->stats.exceptions[CAUSE_ECALL_VS]++;
+		return sbi_handle(vcpu);
+	}
+	if (unlikely(scause >= CAUSE_COUNT)) {
+		u64 code = scause & ~BIT(CAUSE_INTERRUPT_BIT);
+
+		if (code == scause)
+			return handle_other(vcpu, scause);
+		vcpu->stats.interrupts[code % ARRAY_SIZE(vcpu->stats.interrupts)]++;
+		return handle_interrupt(vcpu, code);
+	}
+	vcpu->stats.exceptions[scause]++;
+	switch (scause) {
 	case CAUSE_LOAD_GUEST_PAGE_FAULT:
 	case CAUSE_STORE_GUEST_PAGE_FAULT:
-	case CAUSE_FETCH_GUEST_PAGE_FAULT: return exit_guest_page_fault(vcpu, cause);
+	case CAUSE_FETCH_GUEST_PAGE_FAULT: return exit_guest_page_fault(vcpu, scause);
 	case CAUSE_VIRTUAL_INSTRUCTION: return exit_virtual_instruction(vcpu);
 	case CAUSE_ILLEGAL_INSTRUCTION: return exit_illegal_instruction(vcpu);
-	default: return handle_other(vcpu, cause);
+	default: return handle_other(vcpu, scause);
 	}
 }
 
-static void count(struct vcpu *vcpu, u64 code, bool is_interrupt)
+/* The interrupt has come that a vCPU waited for. */
+static void end_wait(struct vcpu *vcpu)
 {
-	if (is_interrupt)
-		vcpu->stats.interrupts[code % ARRAY_SIZE(vcpu->stats.interrupts)]++;
-	else if (likely(code < CAUSE_COUNT))
-		vcpu->stats.exceptions[code]++;
+	vcpu->is_waiting = false;
+	__atomic_store_n(&vcpu->hsm_state, SBI_HSM_STARTED, __ATOMIC_RELAXED);
+	if (vcpu->resume_at_address) {
+		vcpu->resume_at_address = false;
+		vcpu_restart_at(vcpu, vcpu->resume_pc, vcpu->resume_opaque);
+	}
 }
 
-static void record(struct vcpu *vcpu, struct trace_ring *ring, u64 pc, u64 scause,
-		   enum exit_action action)
+/* Does what others have asked of the vCPU on this hart, and finds out whether it stays. */
+static enum fate attend(struct vcpu *vcpu)
 {
-	struct trace_record *slot = trace_slot(ring);
+	u64 requests = __atomic_exchange_n(&vcpu->requests, 0, __ATOMIC_ACQUIRE);
 
-	slot->time = time_now();
-	slot->pc = pc;
-	slot->htval = csr_read(CSR_HTVAL);
-	slot->cause = (u8)scause;
-	slot->is_interrupt = (scause >> CAUSE_INTERRUPT_BIT) != 0;
-	slot->action = (u8)action;
-	slot->vm = (u8)vcpu->vm->id;
-	slot->vcpu = (u16)vcpu->index;
+	if (requests & REQUEST_STOP)
+		return IS_OFF;
+	vcpu_do_requests(vcpu, requests);
+	vcpu_check_timer(vcpu);
+	if (vcpu->is_waiting) {
+		if (!vcpu_has_wakeup(vcpu))
+			return WAITS;
+		end_wait(vcpu);
+	}
+	return sched_should_yield() ? TURN_IS_OVER : GOES_ON;
 }
 
-enum exit_action exit_handle(struct vcpu *vcpu)
+/* The vCPU waits from here on, or is off: no instruction to go on with. */
+static enum fate leave(struct vcpu *vcpu, exit_action_t action)
 {
-	struct trace_ring *ring = &this_hart()->trace;
-	u64 scause = csr_read(CSR_SCAUSE), pc = vcpu->pc;
-	bool is_interrupt = scause >> CAUSE_INTERRUPT_BIT;
-	enum exit_action action;
+	if (action != EXIT_BLOCK)
+		return IS_OFF;
+	vcpu->pc += 4;
+	vcpu->is_waiting = true;
+	return attend(vcpu);
+}
 
-	count(vcpu, scause & ~BIT(CAUSE_INTERRUPT_BIT), is_interrupt);
-	if (unlikely(is_interrupt))
-		action = handle_interrupt(vcpu, scause & ~BIT(CAUSE_INTERRUPT_BIT));
-	else
-		action = handle_exception(vcpu, scause);
-	if (ring->records)
-		record(vcpu, ring, pc, scause, action);
-	return action;
+enum fate exit_run(struct vcpu *vcpu)
+{
+	enum fate fate = attend(vcpu);
+
+	while (fate == GOES_ON) {
+		exit_action_t action;
+		u64 scause, pc;
+
+		vcpu = vcpu_enter(vcpu);
+		scause = csr_read(CSR_SCAUSE);
+		pc = vcpu->pc;
+		action = handle_exit(vcpu, scause);
+		trace_exit(&this_hart()->trace, pc, scause, vcpu->trace_tag, action);
+		if (likely(action <= EXIT_NEXT_4))
+			vcpu->pc += action;
+		else
+			fate = leave(vcpu, action);
+		if (unlikely(__atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED)) && fate == GOES_ON)
+			fate = attend(vcpu);
+	}
+	return fate;
 }

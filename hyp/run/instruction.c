@@ -13,7 +13,7 @@ static bool fetch(struct vcpu *vcpu, u32 *insn)
 	return guest_fetch(GVA(vcpu->pc), insn) == ACCESS_OK;
 }
 
-static enum exit_action illegal(struct vcpu *vcpu, u32 insn)
+static exit_action_t illegal(struct vcpu *vcpu, u32 insn)
 {
 	vcpu->stats.fw_events[FW_ILLEGAL_INSN]++;
 	return exit_inject(vcpu, CAUSE_ILLEGAL_INSTRUCTION, insn);
@@ -36,7 +36,7 @@ static bool emulate_counter(struct vcpu *vcpu, const struct insn_csr *insn)
 	return true;
 }
 
-enum exit_action exit_virtual_instruction(struct vcpu *vcpu)
+exit_action_t exit_virtual_instruction(struct vcpu *vcpu)
 {
 	struct insn_csr csr;
 	u32 insn;
@@ -54,7 +54,7 @@ enum exit_action exit_virtual_instruction(struct vcpu *vcpu)
 	return illegal(vcpu, insn);
 }
 
-enum exit_action exit_illegal_instruction(struct vcpu *vcpu)
+exit_action_t exit_illegal_instruction(struct vcpu *vcpu)
 {
 	u32 insn;
 

@@ -49,11 +49,12 @@ static void show_vm(const struct vm *vm)
 	const char *name = vm->description.name;
 
 	show_exits(vm);
-	for (unsigned i = 0; i < SBI_ROW_UNKNOWN; i++)
-		show(name, "sbi.", sbi_extensions[i].name, SUM(vm, sbi[i]));
-	show(name, "sbi.", "unknown", SUM(vm, sbi[SBI_ROW_UNKNOWN]));
+	for (unsigned i = 0; i < SBI_SLOTS; i++) {
+		if (sbi_slots[i].name)
+			show(name, "sbi.", sbi_slots[i].name, SUM(vm, sbi[i]));
+	}
 	for (unsigned i = 0; i < vm->bus.nr_regions; i++)
-		show(name, "mmio.", vm->bus.regions[i].name, SUM(vm, mmio[i]));
+		show(name, "mmio.", vm->bus.regions[i].name, vm->bus.regions[i].accesses);
 	show(name, "inject.", "fault", SUM(vm, injected_faults));
 	show(name, "inject.", "interrupt", SUM(vm, injected_interrupts));
 	show(name, "emulate.", "csr", SUM(vm, csr_emulated));

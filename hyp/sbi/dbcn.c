@@ -16,7 +16,7 @@ static bool get_buffer(const struct vcpu *vcpu, gpa_t *gpa, u64 *size)
 	return vcpu->gpr[REG_A2] == 0 && guest_memory_contains(vcpu->memory, *gpa, *size);
 }
 
-static enum exit_action write(struct vcpu *vcpu)
+static exit_action_t write(struct vcpu *vcpu)
 {
 	u8 bytes[CHUNK];
 	u64 size;
@@ -31,7 +31,7 @@ static enum exit_action write(struct vcpu *vcpu)
 	return sbi_return(vcpu, SBI_SUCCESS, size);
 }
 
-static enum exit_action read(struct vcpu *vcpu)
+static exit_action_t read(struct vcpu *vcpu)
 {
 	u8 bytes[CHUNK];
 	u64 size, count = 0;
@@ -45,7 +45,7 @@ static enum exit_action read(struct vcpu *vcpu)
 	return sbi_return(vcpu, SBI_SUCCESS, count);
 }
 
-enum exit_action sbi_dbcn(struct vcpu *vcpu, u64 function)
+exit_action_t sbi_dbcn(struct vcpu *vcpu, u64 function)
 {
 	switch (function) {
 	case SBI_DBCN_WRITE: return write(vcpu);

@@ -2,7 +2,7 @@
 /* SBI Hart State Management extension (SBI 2.0 chapter 9). */
 #include "sbi/sbi.h"
 
-static enum exit_action hart_start(struct vcpu *vcpu)
+static exit_action_t hart_start(struct vcpu *vcpu)
 {
 	u64 hart = vcpu->gpr[REG_A0], pc = vcpu->gpr[REG_A1], opaque = vcpu->gpr[REG_A2];
 
@@ -14,7 +14,7 @@ static enum exit_action hart_start(struct vcpu *vcpu)
 	return sbi_error(vcpu, vm_start_vcpu(vcpu->vm, (unsigned)hart, pc, opaque));
 }
 
-static enum exit_action hart_get_status(struct vcpu *vcpu)
+static exit_action_t hart_get_status(struct vcpu *vcpu)
 {
 	u64 hart = vcpu->gpr[REG_A0];
 
@@ -25,7 +25,7 @@ static enum exit_action hart_get_status(struct vcpu *vcpu)
 }
 
 /* The types are 32 bits wide; of the platform-specific ones there are none. */
-static enum exit_action hart_suspend(struct vcpu *vcpu)
+static exit_action_t hart_suspend(struct vcpu *vcpu)
 {
 	u64 type = vcpu->gpr[REG_A0], pc = vcpu->gpr[REG_A1];
 
@@ -46,7 +46,7 @@ static enum exit_action hart_suspend(struct vcpu *vcpu)
 	return EXIT_BLOCK;
 }
 
-enum exit_action sbi_hsm(struct vcpu *vcpu, u64 function)
+exit_action_t sbi_hsm(struct vcpu *vcpu, u64 function)
 {
 	switch (function) {
 	case SBI_HSM_HART_START: return hart_start(vcpu);

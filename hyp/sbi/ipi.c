@@ -16,7 +16,7 @@ void sbi_send_ipi(struct vcpu *vcpu, u64 targets)
 	}
 }
 
-enum exit_action sbi_ipi(struct vcpu *vcpu, u64 function)
+exit_action_t sbi_ipi(struct vcpu *vcpu, u64 function)
 {
 	u64 targets;
 

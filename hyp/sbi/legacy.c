@@ -5,13 +5,13 @@
 
 #define GETCHAR_NONE (-1)
 
-static enum exit_action legacy_return(struct vcpu *vcpu, long value)
+static exit_action_t legacy_return(struct vcpu *vcpu, long value)
 {
 	vcpu->gpr[REG_A0] = (u64)value;
 	return EXIT_NEXT_4;
 }
 
-static enum exit_action getchar(struct vcpu *vcpu)
+static exit_action_t getchar(struct vcpu *vcpu)
 {
 	u8 byte;
 
@@ -35,7 +35,7 @@ static bool read_mask(struct vcpu *vcpu, u64 *targets)
 	return true;
 }
 
-static enum exit_action send_ipi(struct vcpu *vcpu)
+static exit_action_t send_ipi(struct vcpu *vcpu)
 {
 	u64 targets;
 
@@ -45,7 +45,7 @@ static enum exit_action send_ipi(struct vcpu *vcpu)
 	return legacy_return(vcpu, SBI_SUCCESS);
 }
 
-static enum exit_action remote_fence(struct vcpu *vcpu, enum fence_kind kind)
+static exit_action_t remote_fence(struct vcpu *vcpu, enum fence_kind kind)
 {
 	struct fence fence = { .kind = kind,
 			       .start = vcpu->gpr[REG_A1],
@@ -61,7 +61,7 @@ static enum exit_action remote_fence(struct vcpu *vcpu, enum fence_kind kind)
 	return legacy_return(vcpu, SBI_SUCCESS);
 }
 
-enum exit_action sbi_legacy(struct vcpu *vcpu, u64 function)
+exit_action_t sbi_legacy(struct vcpu *vcpu, u64 function)
 {
 	(void)function;
 	switch (vcpu->gpr[REG_A7]) {

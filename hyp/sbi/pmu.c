@@ -22,7 +22,7 @@
 #define INFO_HARDWARE(csr) ((csr) | 63UL << 12)
 #define INFO_FIRMWARE	   BIT(63)
 
-static enum exit_action get_info(struct vcpu *vcpu)
+static exit_action_t get_info(struct vcpu *vcpu)
 {
 	switch (vcpu->gpr[REG_A0]) {
 	case PMU_CYCLE: return sbi_return(vcpu, SBI_SUCCESS, INFO_HARDWARE(CSR_CYCLE));
@@ -70,7 +70,7 @@ static int lowest_configured(const struct pmu *pmu, u64 counters)
 	return pmu->counters[lowest].is_configured ? (int)lowest : -1;
 }
 
-static enum exit_action config_matching(struct vcpu *vcpu)
+static exit_action_t config_matching(struct vcpu *vcpu)
 {
 	const u64 *gpr = vcpu->gpr;
 	u64 flags = gpr[REG_A2], event = gpr[REG_A3], counters;
@@ -104,7 +104,7 @@ static bool can_run(const struct vcpu *vcpu, unsigned index)
 	return index < PMU_FIRST_FW || vcpu->pmu.counters[index].is_configured;
 }
 
-static enum exit_action start(struct vcpu *vcpu)
+static exit_action_t start(struct vcpu *vcpu)
 {
 	const u64 *gpr = vcpu->gpr;
 	long error = SBI_SUCCESS;
@@ -133,7 +133,7 @@ static enum exit_action start(struct vcpu *vcpu)
 	return sbi_error(vcpu, error);
 }
 
-static enum exit_action stop(struct vcpu *vcpu)
+static exit_action_t stop(struct vcpu *vcpu)
 {
 	const u64 *gpr = vcpu->gpr;
 	long error = SBI_SUCCESS;
@@ -156,7 +156,7 @@ static enum exit_action stop(struct vcpu *vcpu)
 	return sbi_error(vcpu, error);
 }
 
-static enum exit_action fw_read(struct vcpu *vcpu, bool high)
+static exit_action_t fw_read(struct vcpu *vcpu, bool high)
 {
 	u64 index = vcpu->gpr[REG_A0];
 
@@ -166,7 +166,7 @@ static enum exit_action fw_read(struct vcpu *vcpu, bool high)
 	return sbi_return(vcpu, SBI_SUCCESS, high ? 0 : pmu_read(vcpu, (unsigned)index));
 }
 
-enum exit_action sbi_pmu(struct vcpu *vcpu, u64 function)
+exit_action_t sbi_pmu(struct vcpu *vcpu, u64 function)
 {
 	switch (function) {
 	case SBI_PMU_NUM_COUNTERS: return sbi_return(vcpu, SBI_SUCCESS, PMU_COUNTERS);

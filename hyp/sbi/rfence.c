@@ -39,7 +39,7 @@ static bool is_bad_range(u64 start, u64 size)
 	return size != FENCE_ALL && size != 0 && start + (size - 1) < start;
 }
 
-enum exit_action sbi_rfence(struct vcpu *vcpu, u64 function)
+exit_action_t sbi_rfence(struct vcpu *vcpu, u64 function)
 {
 	const u64 *gpr = vcpu->gpr;
 	struct fence fence = { .start = gpr[REG_A2], .size = gpr[REG_A3] };

@@ -16,36 +16,47 @@ enum exit_action {
 	EXIT_LEAVE = 6, /* the vCPU is off, or its VM ends */
 };
 
+/* Those values in the width of a register: a 32-bit enum would be extended at every return. */
+typedef u64 exit_action_t;
+
 /*
  * Performs one call of the vCPU on this hart; the extension is in a7, the function in a6, the
  * arguments in a0 to a5. Answers through sbi_return().
  */
-typedef enum exit_action sbi_handler(struct vcpu *vcpu, u64 function);
+typedef exit_action_t sbi_handler(struct vcpu *vcpu, u64 function);
 
-struct sbi_extension {
-	u64 first, last; /* extension identifiers that this serves */
+/*
+ * The extensions, each in the slot that its identifier's low bits say. No two share one; the legacy
+ * extensions, which are many, and calls of what does not exist have slots that nobody else has.
+ */
+#define SBI_SLOTS	 STATS_SBI_SLOTS
+#define SBI_SLOT(id)	 ((id) % SBI_SLOTS)
+#define SBI_SLOT_LEGACY	 30
+#define SBI_SLOT_UNKNOWN 31
+
+struct sbi_slot {
+	u64 extension;
 	sbi_handler *handler;
-	const char *name; /* as the statistics show it */
-};
+	const char *name; /* as the statistics show it; NULL: nothing is here */
+} __attribute__((aligned(32)));
 
-/* In the order of enum sbi_row, SBI_ROW_UNKNOWN excepted. */
-extern const struct sbi_extension sbi_extensions[SBI_ROW_UNKNOWN];
+extern const struct sbi_slot sbi_slots[SBI_SLOTS];
 
 /* Handles the environment call that the vCPU on this hart made. */
-enum exit_action sbi_handle(struct vcpu *vcpu);
+exit_action_t sbi_handle(struct vcpu *vcpu);
 
 /* Whether a guest finds the extension. */
 bool sbi_is_implemented(u64 extension);
 
 /* The answer: both registers are written, nothing is left from before (SBI 2.0 chapter 3). */
-static inline enum exit_action sbi_return(struct vcpu *vcpu, long error, u64 value)
+static inline exit_action_t sbi_return(struct vcpu *vcpu, long error, u64 value)
 {
 	vcpu->gpr[REG_A0] = (u64)error;
 	vcpu->gpr[REG_A1] = value;
 	return EXIT_NEXT_4;
 }
 
-static inline enum exit_action sbi_error(struct vcpu *vcpu, long error)
+static inline exit_action_t sbi_error(struct vcpu *vcpu, long error)
 {
 	return sbi_return(vcpu, error, 0);
 }

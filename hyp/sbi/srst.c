@@ -2,7 +2,7 @@
 /* SBI System Reset extension (SBI 2.0 chapter 10). */
 #include "sbi/sbi.h"
 
-enum exit_action sbi_srst(struct vcpu *vcpu, u64 function)
+exit_action_t sbi_srst(struct vcpu *vcpu, u64 function)
 {
 	u64 type = vcpu->gpr[REG_A0], reason = vcpu->gpr[REG_A1];
 	bool failed = reason == SBI_SRST_REASON_SYSTEM_FAILURE;

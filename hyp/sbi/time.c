@@ -2,7 +2,7 @@
 /* SBI Timer extension (SBI 2.0 chapter 6). */
 #include "sbi/sbi.h"
 
-enum exit_action sbi_time(struct vcpu *vcpu, u64 function)
+exit_action_t sbi_time(struct vcpu *vcpu, u64 function)
 {
 	if (function != SBI_TIME_SET_TIMER)
 		return sbi_error(vcpu, SBI_ERR_NOT_SUPPORTED);

@@ -6,12 +6,6 @@
 #include "lib/types.h"
 #include "riscv/csr.h"
 
-/* Rows of the SBI counters, in the order of the table in sbi/sbi.c. */
-enum sbi_row {
-	SBI_ROW_TIME, SBI_ROW_IPI, SBI_ROW_RFENCE, SBI_ROW_BASE, SBI_ROW_HSM, SBI_ROW_DBCN,
-	SBI_ROW_PMU, SBI_ROW_SRST, SBI_ROW_LEGACY, SBI_ROW_UNKNOWN, SBI_ROW_COUNT,
-};
-
 /* Firmware events of the SBI PMU (SBI 2.0 section 11.5, table 37), by their codes. */
 enum fw_event {
 	FW_MISALIGNED_LOAD, FW_MISALIGNED_STORE, FW_ACCESS_LOAD, FW_ACCESS_STORE,
@@ -25,13 +19,12 @@ enum fw_event {
 	FW_EVENT_COUNT,
 };
 
-#define STATS_MMIO_REGIONS 16
+#define STATS_SBI_SLOTS	   32
 
 struct vcpu_stats {
 	u64 exceptions[CAUSE_COUNT]; /* exits by exception cause */
 	u64 interrupts[16];	     /* exits by interrupt cause */
-	u64 sbi[SBI_ROW_COUNT];
-	u64 mmio[STATS_MMIO_REGIONS]; /* by the VM's region number */
+	u64 sbi[STATS_SBI_SLOTS]; /* by slot of the table in sbi/sbi.c */
 	u64 injected_faults;	      /* exceptions raised in the guest by the hypervisor */
 	u64 injected_interrupts;      /* changes of hvip from 0 to 1 */
 	u64 csr_emulated;

@@ -94,6 +94,7 @@ struct vcpu {
 	const struct guest_memory *memory;
 	const struct vcpu_features *features;
 	unsigned index; /* its hart id in the guest */
+	u64 trace_tag;	/* which vCPU it is, for the trace */
 
 	struct vcpu_stats stats;
 };
@@ -177,11 +178,11 @@ static inline bool vcpu_was_in_user_mode(void)
 }
 
 /*
- * Runs the guest until its next exit. It returns with every register but sp and tp changed: those
- * that a caller would expect to keep are clobbers here, so that the run loop pays only for what it
- * really holds in them.
+ * Runs the guest until its next exit, and returns its argument. Every register but sp and tp has
+ * changed then: those that a caller would expect to keep are clobbers here, so that the run loop
+ * pays only for what it really holds in them.
  */
-static inline void vcpu_enter(struct vcpu *vcpu)
+static inline struct vcpu *vcpu_enter(struct vcpu *vcpu)
 {
 	register struct vcpu *a0 __asm__("a0") = vcpu;
 
@@ -191,6 +192,7 @@ static inline void vcpu_enter(struct vcpu *vcpu)
 			 : "ra", "t0", "t1", "t2", "t3", "t4", "t5", "t6", "a1", "a2", "a3", "a4",
 			   "a5", "a6", "a7", "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8",
 			   "s9", "s10", "s11", "memory");
+	return a0;
 }
 
 #endif

@@ -122,6 +122,7 @@ static struct vcpu *create_vcpu(struct vm *vm, unsigned index)
 	}
 	vcpu->vm = vm;
 	vcpu->index = index;
+	vcpu->trace_tag = trace_tag(vm->id, index);
 	vcpu->mmu = &vm->mmu;
 	vcpu->memory = &vm->memory;
 	vcpu->features = &vcpu_features;
