@@ -44,11 +44,13 @@ static void wait_until(u64 when)
 
 static bool pending_within(u64 ticks)
 {
-	u64 start = rdtime();
+	u64 start = rdtime(), now;
 
-	while (rdtime() - start < ticks)
+	do {
+		now = rdtime();
 		if (csr_read(sip) & SIP_STIP)
 			return true;
+	} while (now - start < ticks);
 	return false;
 }
 
