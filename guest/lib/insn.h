@@ -6,7 +6,10 @@
 #include "types.h"
 
 #define REG_RA 1
+#define REG_SP 2
 #define REG_A0 10
+#define REG_A1 11
+#define REG_A5 15
 
 /* I-type load: width is funct3 (0 lb, 1 lh, 2 lw, 3 ld, 4 lbu, 5 lhu, 6 lwu). */
 #define INSN_LOAD(width, rd, rs1, offset)                                 \
