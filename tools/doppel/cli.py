@@ -26,7 +26,8 @@ exit status:
   1    the hypervisor panicked, or QEMU failed
   2    usage or bad input: one sentence says what, nothing was started
   3    the hypervisor killed the VM
-  4    the guest shut down with the reason "system failure"
+  4    the guest shut down with the reason "system failure" (0 with --native: OpenSBI does not
+       pass the reason on)
   124  the time of --timeout passed
 
 environment:

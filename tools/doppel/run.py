@@ -225,9 +225,7 @@ def start(emulator, command, options):
 
 def exit_status(session, native):
     """Our exit status for QEMU's; a sentence for an end that QEMU itself is the cause of."""
-    if native and session.status == 1 and not session.said:
-        return 4                # OpenSBI reports a system failure
-    if session.status in STATUS:
+    if session.status == 0 or (session.status in STATUS and not native):
         return STATUS[session.status]
     said = session.said.decode("utf-8", "replace").strip().splitlines()
     if session.status < 0:
