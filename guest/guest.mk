@@ -3,7 +3,7 @@
 # Included by the Makefile; goal `guests`. CROSS_COMPILE=prefix or LLVM=1 choose the toolchain.
 
 CROSS_COMPILE ?= riscv64-unknown-elf-
-ifdef LLVM
+ifeq ($(LLVM),1)
 GUEST_CC := clang --target=riscv64-unknown-elf
 GUEST_LD := $(if $(shell command -v ld.lld),ld.lld,$(CROSS_COMPILE)ld)
 else
@@ -12,7 +12,7 @@ GUEST_LD := $(CROSS_COMPILE)ld
 endif
 
 # lp64: the compiler never touches an FP register, so that the FP tests own all of them.
-CFLAGS_GUEST := -march=rv64gc -mabi=lp64 -mcmodel=medany -ffreestanding -fno-builtin -fno-pic \
+CFLAGS_GUEST := -march=rv64gc -mabi=lp64 -mcmodel=medany -mno-relax -ffreestanding -fno-builtin -fno-pic \
 	-fno-stack-protector -fno-common -std=gnu11 -O2 -g -Wall -Wextra -Werror -Wshadow \
 	-Wimplicit-fallthrough -Wmissing-prototypes -Wstrict-prototypes -Wvla -Iguest/lib -MMD -MP
 LDFLAGS_GUEST := -nostdlib -static -no-pie -z noexecstack --no-relax -T guest/lib/guest.ld
