@@ -11,7 +11,10 @@
 	".dword " #instruction ", " #fixup "\n"       \
 	".popsection\n"
 
-/* Writes a CSR that may not exist; false if that trapped. */
+/*
+ * Writes a CSR that may not exist; false if that trapped. Not while a vCPU is on the hart: a trap
+ * changes what its sret goes back to (see vcpu/guest_access.c).
+ */
 #define PROBE_CSR_WRITE(csr, value)                                         \
 	({                                                                  \
 		u64 ok_ = 1;                                                \

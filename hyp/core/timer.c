@@ -9,11 +9,6 @@
 
 bool timer_has_sstc;
 
-u64 time_now(void)
-{
-	return csr_read(CSR_TIME);
-}
-
 u64 time_from_ns(u64 ns)
 {
 	u64 hz = machine.timebase_hz, seconds = ns / 1000000000;

@@ -6,6 +6,7 @@
 #include "lib/list.h"
 #include "lib/spinlock.h"
 #include "lib/types.h"
+#include "riscv/csr.h"
 
 #define TIME_NEVER UINT64_MAX
 
@@ -30,7 +31,10 @@ struct timer_queue {
 };
 
 /* Ticks since the machine was reset. */
-u64 time_now(void);
+static inline u64 time_now(void)
+{
+	return csr_read(CSR_TIME);
+}
 
 u64 time_from_ns(u64 ns);
 u64 time_to_ns(u64 ticks);

@@ -4,6 +4,16 @@
 #include "core/log.h"
 #include "riscv/cause.h"
 
+#define OUTCOME_SHIFT 8
+
+void trace_outcome(struct trace_ring *ring, enum trace_outcome outcome)
+{
+	u64 last = ring->position / sizeof(struct trace_record) - 1;
+
+	if (ring->records && ring->position)
+		ring->records[last % TRACE_RECORDS].what |= (u64)outcome << OUTCOME_SHIFT;
+}
+
 static unsigned vm_of(const struct trace_record *record)
 {
 	return record->what >> 32 & 0xffff;
@@ -11,15 +21,14 @@ static unsigned vm_of(const struct trace_record *record)
 
 static void show(const struct trace_record *record, unsigned hart)
 {
-	/* In the order of enum exit_action. */
-	static const char *const actions[] = { "resume", "?",	 "next (2)", "?",
-					       "next",	 "block", "leave" };
-	u64 action = record->what >> 8 & 0xff;
+	/* In the order of enum trace_outcome. */
+	static const char *const outcomes[] = { "handled", "injected", "blocked", "left" };
+	u64 outcome = record->what >> OUTCOME_SHIFT & 0xff;
 
 	log_raw("  hart %u vm %u.%u time %lu pc %016lx %s, htval %lx: %s\n", hart, vm_of(record),
 		(unsigned)(record->what >> 16 & 0xffff), record->time, record->pc,
 		cause_name(record->what & 0xff, record->what >> CAUSE_INTERRUPT_BIT), record->htval,
-		action < ARRAY_SIZE(actions) ? actions[action] : "?");
+		outcome < ARRAY_SIZE(outcomes) ? outcomes[outcome] : "?");
 }
 
 void trace_show(const struct trace_ring *ring, unsigned hart, int vm)

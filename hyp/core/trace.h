@@ -13,7 +13,7 @@ struct trace_record {
 	u64 time;  /* ticks; 0: nothing recorded yet */
 	u64 pc;	   /* of the guest */
 	u64 htval; /* guest physical address >> 2 of a guest page fault, else what htval held */
-	u64 what;  /* scause in bits 63 and 7:0, action in 15:8, vCPU in 31:16, VM in 47:32 */
+	u64 what;  /* scause in bits 63 and 7:0, outcome in 15:8, vCPU in 31:16, VM in 47:32 */
 };
 
 #define TRACE_RING_SIZE (TRACE_RECORDS * sizeof(struct trace_record))
@@ -29,8 +29,11 @@ static inline u64 trace_tag(unsigned vm, unsigned vcpu)
 	return (u64)vm << 32 | (u64)vcpu << 16;
 }
 
-/* Notes one exit: action is what the run loop will do. */
-static inline void trace_exit(struct trace_ring *ring, u64 pc, u64 scause, u64 tag, u64 action)
+/* What came of an exit; "handled" unless something else is noted. */
+enum trace_outcome { TRACE_HANDLED, TRACE_INJECTED, TRACE_BLOCKED, TRACE_LEFT };
+
+/* Notes an exit, before it is handled. */
+static inline void trace_exit(struct trace_ring *ring, u64 pc, u64 scause, u64 tag)
 {
 	struct trace_record *slot;
 
@@ -41,8 +44,11 @@ static inline void trace_exit(struct trace_ring *ring, u64 pc, u64 scause, u64 t
 	slot->time = csr_read(CSR_TIME);
 	slot->pc = pc;
 	slot->htval = csr_read(CSR_HTVAL);
-	slot->what = scause | tag | action << 8;
+	slot->what = scause | tag;
 }
+
+/* Notes what came of the last exit of this hart. */
+void trace_outcome(struct trace_ring *ring, enum trace_outcome outcome);
 
 /* Prints the last TRACE_SHOWN exits of the ring, oldest first; of VM number vm only, or of all (-1). */
 void trace_show(const struct trace_ring *ring, unsigned hart, int vm);

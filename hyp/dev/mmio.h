@@ -13,7 +13,7 @@ struct mmio_access {
 	u32 offset;    /* bytes from the start of the device's region */
 	u8 len;	       /* bytes */
 	bool is_write; /* store or load */
-	u64 value;     /* store: the value, zero-extended from len; load: filled in by the device */
+	u64 value;     /* of a store, or filled in by the device; zero-extended from len bytes */
 };
 
 /*

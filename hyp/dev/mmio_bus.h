@@ -10,15 +10,15 @@
 
 struct mmio_region {
 	u64 start; /* guest physical */
-	u64 size;  /* bytes */
+	u64 size;  /* bytes; both are multiples of 8 */
 	mmio_handler *handler;
 	void *device;
 	const char *name; /* as the statistics show it */
-	u64 accesses;	  /* that the device answered */
+	u64 accesses;	  /* under the lock of the VM */
 };
 
 struct mmio_bus {
-	struct mmio_region regions[MMIO_MAX_REGIONS]; /* those used most come first */
+	struct mmio_region regions[MMIO_MAX_REGIONS + 1]; /* those used most first; size 0: the end */
 	unsigned nr_regions;
 };
 
@@ -29,25 +29,26 @@ void mmio_bus_add(struct mmio_bus *bus, const char *name, u64 start, u64 size,
 /* The region that holds an address, or NULL. */
 static inline struct mmio_region *mmio_bus_find(struct mmio_bus *bus, gpa_t gpa)
 {
-	for (unsigned i = 0; i < bus->nr_regions; i++) {
-		if (gpa.v - bus->regions[i].start < bus->regions[i].size)
-			return &bus->regions[i];
+	struct mmio_region *region = bus->regions;
+
+	while (unlikely(gpa.v - region->start >= region->size)) {
+		if (!region->size)
+			return NULL;
+		region++;
 	}
-	return NULL;
+	return region;
 }
 
 /*
- * Performs an access of len bytes (1, 2, 4 or 8) that starts in the region. False: misaligned,
- * across the end of the region, or refused by the device; the guest gets an access fault.
+ * Performs an access of len bytes (1, 2, 4 or 8) that starts in the region. False: refused by the
+ * device; the guest gets an access fault. The address is a multiple of len, so that no access
+ * crosses the end of the region.
  */
-static inline bool mmio_region_access(const struct mmio_region *region, gpa_t gpa,
+static inline bool mmio_region_access(struct mmio_region *region, gpa_t gpa,
 				      struct mmio_access *access)
 {
-	u64 offset = gpa.v - region->start;
-
-	if (!IS_ALIGNED(gpa.v, access->len) || access->len > region->size - offset)
-		return false;
-	access->offset = (u32)offset;
+	access->offset = (u32)(gpa.v - region->start);
+	region->accesses++;
 	return region->handler(region->device, access);
 }
 

@@ -5,16 +5,27 @@
 
 #include "lib/types.h"
 
+/* Who comes takes a ticket, and enters when it is his turn: one atomic instruction if all is free. */
 struct spinlock {
-	u32 next; /* the ticket that the next comer takes */
-	u32 owner; /* the ticket that may enter */
+	union {
+		u64 both;
+		struct {
+			u32 owner; /* the ticket that may enter */
+			u32 next;  /* the ticket that the next comer takes */
+		};
+	};
 };
+
+#define SPINLOCK_NEXT (1UL << 32)
 
 static inline void spin_lock(struct spinlock *lock)
 {
-	u32 ticket = __atomic_fetch_add(&lock->next, 1, __ATOMIC_RELAXED);
-
 	/* Acquire: what the last owner wrote is seen after this. */
+	u64 seen = __atomic_fetch_add(&lock->both, SPINLOCK_NEXT, __ATOMIC_ACQUIRE);
+	u32 ticket = (u32)(seen >> 32);
+
+	if (likely((u32)seen == ticket))
+		return;
 	while (__atomic_load_n(&lock->owner, __ATOMIC_ACQUIRE) != ticket)
 		;
 }
@@ -22,7 +33,8 @@ static inline void spin_lock(struct spinlock *lock)
 static inline void spin_unlock(struct spinlock *lock)
 {
 	/* Release: what we wrote is seen by the next owner. Only the owner writes this field. */
-	__atomic_store_n(&lock->owner, lock->owner + 1, __ATOMIC_RELEASE);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	__atomic_store_n(&lock->owner, lock->owner + 1, __ATOMIC_RELAXED);
 }
 
 #endif

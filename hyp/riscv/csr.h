@@ -187,6 +187,15 @@
 	})
 #define csr_write(csr, value) \
 	({ __asm__ volatile("csrw %0, %1" : : "i"(csr), "rK"((u64)(value)) : "memory"); })
+#define csr_swap(csr, value)                                                                       \
+	({                                                                                         \
+		u64 old_;                                                                          \
+		__asm__ volatile("csrrw %0, %1, %2"                                                \
+				 : "=r"(old_)                                                      \
+				 : "i"(csr), "rK"((u64)(value))                                    \
+				 : "memory");                                                      \
+		old_;                                                                              \
+	})
 #define csr_set(csr, bits) \
 	({ __asm__ volatile("csrs %0, %1" : : "i"(csr), "rK"((u64)(bits)) : "memory"); })
 #define csr_clear(csr, bits) \

@@ -81,7 +81,7 @@ static u32 transform_16(u32 insn)
 
 u32 insn_transform(u32 insn)
 {
-	return (insn & 3) == 3 ? insn : transform_16(insn);
+	return insn_is_compressed(insn) ? transform_16(insn) : insn;
 }
 
 struct insn_csr insn_decode_csr(u32 insn)

@@ -28,28 +28,27 @@
 #define INSN_RS1(insn)	  ((insn) >> 15 & 31)
 #define INSN_RS2(insn)	  ((insn) >> 20 & 31)
 
-/* Bytes of an instruction, from its lowest bits; also of a transformed one. */
-static inline u8 insn_length(u32 insn)
+/* Whether an instruction, not a transformed one, has 16 bits. */
+static inline bool insn_is_compressed(u32 insn)
 {
-	return 2 + (insn & 2);
+	return (insn & 3) != 3;
+}
+
+/* Bytes of the instruction that was transformed: 2 or 4. */
+static inline u8 insn_length(u64 transformed)
+{
+	return (u8)(2 + (transformed & 2));
 }
 
 /* Bytes that an integer load or store accesses: 1, 2, 4, 8. */
-static inline u8 insn_access_size(u32 insn)
+static inline u64 insn_access_size(u64 insn)
 {
-	return (u8)(1 << (insn >> 12 & 3));
+	return 1UL << (insn >> 12 & 3);
 }
 
-static inline bool insn_load_is_unsigned(u32 insn)
+static inline bool insn_load_is_unsigned(u64 insn)
 {
 	return insn >> 14 & 1;
-}
-
-/* An integer load or store with a width that RV64 defines. */
-static inline bool insn_is_integer_access(u32 insn)
-{
-	return (INSN_OPCODE(insn) == INSN_LOAD && INSN_FUNCT3(insn) != 7) ||
-	       (INSN_OPCODE(insn) == INSN_STORE && INSN_FUNCT3(insn) < 4);
 }
 
 /* Whether a fault of the instruction's memory access counts as one of a store (section 10.1.8). */
@@ -65,7 +64,8 @@ static inline bool insn_is_transformed(u64 htinst)
 }
 
 /* The SYSTEM instructions. */
-#define INSN_WFI 0x10500073U
+#define INSN_WFI     0x10500073U
+#define INSN_WRS_NTO 0x00d00073U /* Zawrs */
 
 struct insn_csr {
 	bool is_csr;   /* one of CSRRW, CSRRS, CSRRC and their immediate forms */

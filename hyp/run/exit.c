@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Running a vCPU: into the guest, out at a trap, one switch on scause, and in again. */
+/* What to do after a trap of a guest: one switch on scause. */
 #include "run/exit.h"
 #include "core/trace.h"
 #include "vcpu/inject.h"
@@ -9,22 +9,24 @@
 exit_action_t exit_inject(struct vcpu *vcpu, u64 cause, u64 tval)
 {
 	inject_exception(vcpu, cause, tval);
+	trace_outcome(&this_hart()->trace, TRACE_INJECTED);
 	return EXIT_RESUME;
 }
 
-static exit_action_t handle_interrupt(struct vcpu *vcpu, u64 code)
+static __attribute__((noinline)) exit_action_t handle_interrupt(struct vcpu *vcpu, u64 code)
 {
+	vcpu->stats.interrupts[code % ARRAY_SIZE(vcpu->stats.interrupts)]++;
 	if (!interrupts_handle(code)) {
 		vm_kill(vcpu->vm, "interrupt %lu, which no one enabled", code);
 		return EXIT_LEAVE;
 	}
 	/* A timer may have expired, somebody may want this vCPU's attention or its hart. */
-	__atomic_fetch_or(&vcpu->requests, REQUEST_LOOK, __ATOMIC_RELAXED);
+	vcpu_request_look(vcpu);
 	return EXIT_RESUME;
 }
 
 /* Causes that hedeleg sends to the guest, or that no guest can have: it gets what it would see. */
-static exit_action_t handle_other(struct vcpu *vcpu, u64 cause)
+static __attribute__((noinline)) exit_action_t handle_other(struct vcpu *vcpu, u64 cause)
 {
 	if (cause >= CAUSE_COUNT) {
 		vm_kill(vcpu->vm, "trap with cause %lu, which is not defined", cause);
@@ -35,23 +37,20 @@ static exit_action_t handle_other(struct vcpu *vcpu, u64 cause)
 
 static exit_action_t handle_exit(struct vcpu *vcpu, u64 scause)
 {
-	if (likely(scause == CAUSE_ECALL_VS)) {
-		vcpu->stats.exceptions[CAUSE_ECALL_VS]++;
-		return sbi_handle(vcpu);
+	if (scause == CAUSE_LOAD_GUEST_PAGE_FAULT || scause == CAUSE_STORE_GUEST_PAGE_FAULT) {
+		vcpu->stats.exceptions[scause]++;
+		return exit_guest_page_fault(vcpu, scause);
 	}
 	if (unlikely(scause >= CAUSE_COUNT)) {
 		u64 code = scause & ~BIT(CAUSE_INTERRUPT_BIT);
 
 		if (code == scause)
 			return handle_other(vcpu, scause);
-		vcpu->stats.interrupts[code % ARRAY_SIZE(vcpu->stats.interrupts)]++;
 		return handle_interrupt(vcpu, code);
 	}
 	vcpu->stats.exceptions[scause]++;
 	switch (scause) {
-	case CAUSE_LOAD_GUEST_PAGE_FAULT:
-	case CAUSE_STORE_GUEST_PAGE_FAULT:
-	case CAUSE_FETCH_GUEST_PAGE_FAULT: return exit_guest_page_fault(vcpu, scause);
+	case CAUSE_FETCH_GUEST_PAGE_FAULT: return exit_fetch_guest_page_fault(vcpu);
 	case CAUSE_VIRTUAL_INSTRUCTION: return exit_virtual_instruction(vcpu);
 	case CAUSE_ILLEGAL_INSTRUCTION: return exit_illegal_instruction(vcpu);
 	default: return handle_other(vcpu, scause);
@@ -86,35 +85,58 @@ static enum fate attend(struct vcpu *vcpu)
 	return sched_should_yield() ? TURN_IS_OVER : GOES_ON;
 }
 
-/* The vCPU waits from here on, or is off: no instruction to go on with. */
-static enum fate leave(struct vcpu *vcpu, exit_action_t action)
+/* The exit was not one after which the guest simply goes on. */
+static __attribute__((noinline)) enum fate decide(struct vcpu *vcpu, exit_action_t action)
 {
-	if (action != EXIT_BLOCK)
+	struct trace_ring *trace = &this_hart()->trace;
+
+	if (action == EXIT_LEAVE) {
+		trace_outcome(trace, TRACE_LEFT);
 		return IS_OFF;
-	vcpu->pc += 4;
-	vcpu->is_waiting = true;
+	}
+	if (action == EXIT_BLOCK) {
+		trace_outcome(trace, TRACE_BLOCKED);
+		vcpu->pc += 4;
+		vcpu->is_waiting = true;
+	} else {
+		vcpu->pc += action;
+	}
 	return attend(vcpu);
+}
+
+static bool has_requests(const struct vcpu *vcpu)
+{
+	return __atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED) != 0;
+}
+
+/* Goes on behind the instruction, unless there is more to do. */
+static inline struct vcpu *finish(struct vcpu *vcpu, exit_action_t action)
+{
+	if (unlikely(action > EXIT_NEXT_4 || has_requests(vcpu))) {
+		vcpu->fate = decide(vcpu, action);
+		return vcpu->fate == GOES_ON ? vcpu : NULL;
+	}
+	vcpu->pc += action;
+	return vcpu;
+}
+
+struct vcpu *exit_handle_ecall(struct vcpu *vcpu, u64 scause)
+{
+	trace_exit(&this_hart()->trace, vcpu->pc, scause, vcpu->trace_tag);
+	vcpu->stats.exceptions[CAUSE_ECALL_VS]++;
+	return finish(vcpu, sbi_handle(vcpu));
+}
+
+struct vcpu *exit_handle(struct vcpu *vcpu, u64 scause)
+{
+	trace_exit(&this_hart()->trace, vcpu->pc, scause, vcpu->trace_tag);
+	return finish(vcpu, handle_exit(vcpu, scause));
 }
 
 enum fate exit_run(struct vcpu *vcpu)
 {
-	enum fate fate = attend(vcpu);
-
-	while (fate == GOES_ON) {
-		exit_action_t action;
-		u64 scause, pc;
-
-		vcpu = vcpu_enter(vcpu);
-		scause = csr_read(CSR_SCAUSE);
-		pc = vcpu->pc;
-		action = handle_exit(vcpu, scause);
-		trace_exit(&this_hart()->trace, pc, scause, vcpu->trace_tag, action);
-		if (likely(action <= EXIT_NEXT_4))
-			vcpu->pc += action;
-		else
-			fate = leave(vcpu, action);
-		if (unlikely(__atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED)) && fate == GOES_ON)
-			fate = attend(vcpu);
-	}
-	return fate;
+	vcpu->fate = attend(vcpu);
+	if (vcpu->fate == GOES_ON)
+		vcpu_run(vcpu);
+	return vcpu->fate;
 }

@@ -14,66 +14,103 @@
 #include "vcpu/guest_access.h"
 #include "vcpu/guest_walk.h"
 
-static exit_action_t access_fault(struct vcpu *vcpu, bool is_store, u64 gva)
+/* Nothing that the guest could use is there. stval still holds the address that it used. */
+static exit_action_t access_fault(struct vcpu *vcpu, bool is_store)
 {
-	return exit_inject(vcpu, is_store ? CAUSE_STORE_ACCESS : CAUSE_LOAD_ACCESS, gva);
+	return exit_inject(vcpu, is_store ? CAUSE_STORE_ACCESS : CAUSE_LOAD_ACCESS,
+			   csr_read(CSR_STVAL));
 }
 
-/* The value that a load leaves in its register. */
-static u64 extend(u32 insn, u64 value)
+static __attribute__((noinline)) exit_action_t refuse(struct vcpu *vcpu, u64 insn)
 {
-	unsigned unused = 64U - 8U * insn_access_size(insn);
-
-	value <<= unused;
-	return insn_load_is_unsigned(insn) ? value >> unused : (u64)((s64)value >> unused);
+	return access_fault(vcpu, insn_faults_as_store((u32)insn));
 }
 
-/* Performs the access of a transformed instruction on the device, whose register may be missing. */
-static bool access_device(struct vcpu *vcpu, const struct mmio_region *region, u32 insn, gpa_t gpa)
+/* The device was told to end or restart the machine. */
+static __attribute__((noinline)) exit_action_t end_vm(struct vm *vm)
 {
-	struct vm *vm = vcpu->vm;
-	struct mmio_access access = { .len = insn_access_size(insn),
-				      .is_write = INSN_OPCODE(insn) == INSN_STORE };
+	vm_request_end(vm, vm->end);
+	return EXIT_LEAVE;
+}
+
+/* The value that a load leaves in its register; the device has zero-extended it. */
+static u64 extend(u64 insn, u64 size, u64 value)
+{
+	u64 unused = 64 - 8 * size;
+
+	if (insn_load_is_unsigned(insn))
+		return value;
+	return (u64)((s64)(value << unused) >> unused);
+}
+
+static inline bool access_device(struct vm *vm, struct mmio_region *region, gpa_t gpa,
+				 struct mmio_access *access)
+{
 	bool done;
 
-	if (access.is_write)
-		access.value = vcpu->gpr[INSN_RS2(insn)] & (~0UL >> (64 - 8 * access.len));
 	spin_lock(&vm->lock);
-	done = mmio_region_access(region, gpa, &access);
+	done = mmio_region_access(region, gpa, access);
 	spin_unlock(&vm->lock);
-	if (done && !access.is_write)
-		vcpu_set_gpr(vcpu, INSN_RD(insn), extend(insn, access.value));
 	return done;
+}
+
+static inline exit_action_t emulate_load(struct vcpu *vcpu, struct mmio_region *region, u64 insn,
+					 gpa_t gpa)
+{
+	u64 size = insn_access_size(insn);
+	struct mmio_access access;
+
+	access.len = (u8)size;
+	access.is_write = false;
+	if (unlikely((gpa.v & (size - 1)) || !access_device(vcpu->vm, region, gpa, &access)))
+		return refuse(vcpu, insn);
+	vcpu_set_gpr(vcpu, INSN_RD(insn), extend(insn, size, access.value));
+	return insn_length(insn);
+}
+
+/* A function of its own, so that loads need not keep in registers what only stores need. */
+static __attribute__((noinline)) exit_action_t
+emulate_store(struct vcpu *vcpu, struct mmio_region *region, u64 insn, gpa_t gpa)
+{
+	u64 size = insn_access_size(insn);
+	struct mmio_access access;
+
+	access.len = (u8)size;
+	access.is_write = true;
+	access.value = vcpu->gpr[INSN_RS2(insn)] & (~0UL >> (64 - 8 * size));
+	if (unlikely((gpa.v & (size - 1)) || !access_device(vcpu->vm, region, gpa, &access)))
+		return refuse(vcpu, insn);
+	if (unlikely(vcpu->vm->end != VM_GOES_ON))
+		return end_vm(vcpu->vm);
+	return insn_length(insn);
 }
 
 /*
  * Emulates the access of a transformed instruction. Devices have no registers for floating-point,
  * vector or atomic accesses.
  */
-static inline exit_action_t emulate(struct vcpu *vcpu, u32 insn, u64 gva, gpa_t gpa)
+static __attribute__((noinline)) exit_action_t emulate(struct vcpu *vcpu, u64 insn, gpa_t gpa)
 {
-	struct vm *vm = vcpu->vm;
-	struct mmio_region *region = mmio_bus_find(&vm->bus, gpa);
+	struct mmio_region *region = mmio_bus_find(&vcpu->vm->bus, gpa);
 
-	if (unlikely(!region || !insn_is_integer_access(insn) ||
-		     !access_device(vcpu, region, insn, gpa)))
-		return access_fault(vcpu, insn_faults_as_store(insn), gva);
-	region->accesses++;
-	/* The device may have been told to end or restart the machine. */
-	if (unlikely(vm->end != VM_GOES_ON)) {
-		vm_request_end(vm, vm->end);
-		return EXIT_LEAVE;
-	}
-	return insn_length(insn);
+	if (unlikely(!region))
+		return refuse(vcpu, insn);
+	if (likely(INSN_OPCODE(insn) == INSN_LOAD))
+		return emulate_load(vcpu, region, insn, gpa);
+	if (INSN_OPCODE(insn) == INSN_STORE)
+		return emulate_store(vcpu, region, insn, gpa);
+	return refuse(vcpu, insn);
 }
 
 /* Whether the address that the guest used is, by its own tables, the one that faulted. */
 static bool is_explicit(const struct vcpu *vcpu, u64 gva, gpa_t gpa)
 {
+	u64 vsatp = csr_read(CSR_VSATP);
 	gpa_t translated;
 
-	return guest_walk(vcpu->memory, csr_read(CSR_VSATP), GVA(gva), &translated) &&
-	       translated.v == gpa.v;
+	if (vsatp == 0)
+		return gva == gpa.v;
+	return guest_walk(vcpu->memory, vsatp, GVA(gva), &translated) && translated.v == gpa.v;
 }
 
 /*
@@ -85,14 +122,16 @@ static exit_action_t implicit_fault(struct vcpu *vcpu, u64 cause, u64 gva)
 	u32 insn;
 
 	if (cause == CAUSE_STORE_GUEST_PAGE_FAULT)
-		return access_fault(vcpu, true, gva);
+		return access_fault(vcpu, true);
+	/* A fetch that faults overwrites stval. */
 	if (guest_fetch(GVA(vcpu->pc), &insn) != ACCESS_OK)
 		return exit_inject(vcpu, CAUSE_FETCH_ACCESS, gva);
-	return access_fault(vcpu, insn_faults_as_store(insn_transform(insn)), gva);
+	return refuse(vcpu, insn_transform(insn));
 }
 
 /* htinst does not tell what the instruction is (QEMU 7.2 never does): fetch it. */
-static exit_action_t emulate_fetched(struct vcpu *vcpu, u64 cause, u64 gva, gpa_t gpa)
+static __attribute__((noinline)) exit_action_t emulate_fetched(struct vcpu *vcpu, u64 cause,
+							       u64 gva, gpa_t gpa)
 {
 	u32 insn;
 
@@ -103,7 +142,7 @@ static exit_action_t emulate_fetched(struct vcpu *vcpu, u64 cause, u64 gva, gpa_
 	}
 	if (!is_explicit(vcpu, gva, gpa))
 		return implicit_fault(vcpu, cause, gva);
-	return emulate(vcpu, insn_transform(insn), gva, gpa);
+	return emulate(vcpu, insn_transform(insn), gpa);
 }
 
 exit_action_t exit_guest_page_fault(struct vcpu *vcpu, u64 cause)
@@ -112,11 +151,15 @@ exit_action_t exit_guest_page_fault(struct vcpu *vcpu, u64 cause)
 	/* htval lacks the two lowest bits; those of an explicit access are stval's (18.2.8). */
 	gpa_t gpa = GPA(csr_read(CSR_HTVAL) << 2 | (gva & 3));
 
-	if (cause == CAUSE_FETCH_GUEST_PAGE_FAULT)
-		return exit_inject(vcpu, CAUSE_FETCH_ACCESS, gva);
-	if (insn_is_transformed(htinst))
-		return emulate(vcpu, (u32)htinst, gva, gpa);
+	if (likely(insn_is_transformed(htinst)))
+		return emulate(vcpu, htinst, gpa);
 	if (htinst == HTINST_PSEUDO_LOAD || htinst == HTINST_PSEUDO_STORE)
 		return implicit_fault(vcpu, cause, gva);
 	return emulate_fetched(vcpu, cause, gva, gpa);
+}
+
+/* No device has instructions in it. */
+exit_action_t exit_fetch_guest_page_fault(struct vcpu *vcpu)
+{
+	return exit_inject(vcpu, CAUSE_FETCH_ACCESS, csr_read(CSR_STVAL));
 }

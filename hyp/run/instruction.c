@@ -3,6 +3,7 @@
 #include "riscv/insn.h"
 #include "run/exit.h"
 #include "vcpu/guest_access.h"
+#include "vcpu/sched.h"
 
 /*
  * The instruction at pc. stval would usually hold it, but not on every emulator and not for every
@@ -36,6 +37,20 @@ static bool emulate_counter(struct vcpu *vcpu, const struct insn_csr *insn)
 	return true;
 }
 
+/*
+ * Zkr: where the firmware gives S-mode the seed CSR, that does not extend to VS-mode; reading the
+ * hart's own is what the guest would do natively. It must be read by an instruction that writes.
+ */
+static bool emulate_seed(struct vcpu *vcpu, const struct insn_csr *insn)
+{
+	if (insn->csr != CSR_SEED || !insn->is_write || vcpu_was_in_user_mode() ||
+	    !vcpu->features->has_seed)
+		return false;
+	vcpu_set_gpr(vcpu, insn->rd, csr_swap(CSR_SEED, 0));
+	vcpu->stats.csr_emulated++;
+	return true;
+}
+
 exit_action_t exit_virtual_instruction(struct vcpu *vcpu)
 {
 	struct insn_csr csr;
@@ -47,8 +62,14 @@ exit_action_t exit_virtual_instruction(struct vcpu *vcpu)
 		vcpu->stats.wfi_blocks++;
 		return EXIT_BLOCK;
 	}
+	/* It traps together with WFI, when others wait for the hart: give it to them. */
+	if (insn == INSN_WRS_NTO && isa_has(vcpu->features->isa, "zawrs")) {
+		sched_end_slice();
+		vcpu_request_look(vcpu);
+		return EXIT_NEXT_4;
+	}
 	csr = insn_decode_csr(insn);
-	if (csr.is_csr && emulate_counter(vcpu, &csr))
+	if (csr.is_csr && (emulate_counter(vcpu, &csr) || emulate_seed(vcpu, &csr)))
 		return EXIT_NEXT_4;
 	/* A machine without H has no cause 22: what it does not know is illegal. */
 	return illegal(vcpu, insn);

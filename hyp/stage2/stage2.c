@@ -156,7 +156,7 @@ int stage2_map(struct stage2 *s2, gpa_t gpa, hpa_t hpa, u64 size, u64 permission
 {
 	u64 at = gpa.v, end = gpa.v + size;
 
-	if (is_bad_range(gpa.v, size) || !IS_ALIGNED(hpa.v, PAGE_SIZE))
+	if (is_bad_range(gpa.v, size) || !IS_ALIGNED(hpa.v, PAGE_SIZE) || !permissions)
 		return STAGE2_ERR_RANGE;
 	if (!is_range_empty(s2, at, end))
 		return STAGE2_ERR_EXISTS;

@@ -14,6 +14,8 @@ void asm_offsets(void)
 	OFFSET(VCPU_PC, struct vcpu, pc);
 	OFFSET(VCPU_HOST_SP, struct vcpu, host_sp);
 	OFFSET(VCPU_HART, struct vcpu, hart);
+	OFFSET(VCPU_SAVED_REG_WRITTEN, struct vcpu, saved_reg_written);
+	OFFSET(HART_CURRENT, struct hart, current);
 	OFFSET(HART_TRAP_GPR, struct hart, trap_gpr);
 	OFFSET(HART_TRAP_PC, struct hart, trap_pc);
 	OFFSET(HART_STACK, struct hart, stack);

@@ -69,7 +69,7 @@ enum guest_access_result guest_fetch(gva_t pc, u32 *insn)
 	u64 low, high = 0, cause = hlvx_hu(pc.v, &low);
 
 	/* The second half may lie in another page: it is fetched by itself. */
-	if (cause == NO_FAULT && insn_length((u32)low) == 4)
+	if (cause == NO_FAULT && !insn_is_compressed((u32)low))
 		cause = hlvx_hu(pc.v + 2, &high);
 	if (unlikely(cause != NO_FAULT))
 		return classify(cause);

@@ -74,6 +74,9 @@ void vcpu_probe(void)
 	struct vcpu_features *features = &vcpu_features;
 
 	memcpy(features->isa, machine.isa, sizeof(features->isa));
+	features->has_seed = isa_has(machine.isa, "zkr") && PROBE_CSR_WRITE(CSR_SEED, 0);
+	if (!features->has_seed)
+		isa_remove(features->isa, "zkr");
 	features->has_fp = isa_has(machine.isa, "f");
 	features->has_stateen = isa_has(machine.isa, "smstateen") || isa_has(machine.isa, "ssstateen");
 	if (features->has_stateen) {

@@ -55,11 +55,13 @@ static struct hart *find_idle(const struct vcpu *vcpu)
 static void announce_contention(void)
 {
 	for_each_hart (hart) {
-		if (hart->online && !hart->contended) {
-			hart->contended = true;
-			if (hart != this_hart())
-				hart_kick(hart);
-		}
+		if (!hart->online || hart->contended)
+			continue;
+		hart->contended = true;
+		if (hart != this_hart())
+			hart_kick(hart);
+		else if (hart->current)
+			vcpu_request_look(hart->current);
 	}
 }
 
@@ -205,6 +207,11 @@ void sched_begin_slice(void)
 		timer_start(&hart->slice, time_now() + time_from_ns(SCHED_SLICE_NS));
 	else
 		timer_stop(&hart->slice);
+}
+
+void sched_end_slice(void)
+{
+	this_hart()->slice_is_over = true;
 }
 
 bool sched_should_yield(void)

@@ -44,6 +44,9 @@ void sched_stop(struct vcpu *vcpu);
 /* After an interrupt of this hart: whether its vCPU's time is over. Keeps hstatus.VTW up to date. */
 bool sched_should_yield(void);
 
+/* The vCPU on this hart gives up the rest of its time slice. */
+void sched_end_slice(void);
+
 /* Sets hstatus.VTW and the time slice for a vCPU that comes to this hart. */
 void sched_begin_slice(void);
 

@@ -156,6 +156,11 @@ void vcpu_request(struct vcpu *vcpu, u64 request)
 	sched_notify(vcpu);
 }
 
+void vcpu_request_look(struct vcpu *vcpu)
+{
+	__atomic_fetch_or(&vcpu->requests, REQUEST_LOOK, __ATOMIC_RELAXED);
+}
+
 void vcpu_set_external(struct vcpu *vcpu, bool level)
 {
 	__atomic_store_n(&vcpu->external_level, level, __ATOMIC_RELAXED);
@@ -192,24 +197,23 @@ bool vcpu_has_wakeup(struct vcpu *vcpu)
 	return csr_read(CSR_HIP) & csr_read(CSR_VSIE) << 1 & HVIP_ALL;
 }
 
-/* The emulated timer: the interrupt is hvip.VSTIP, the time is one of the hart's deadlines. */
-static void set_emulated_timer(struct vcpu *vcpu, u64 guest_time)
-{
-	vcpu->timer_deadline = guest_time == TIME_NEVER ? TIME_NEVER : guest_time - vcpu->time_delta;
-	csr_clear(CSR_HVIP, HVIP_VSTIP);
-	if (vcpu->timer_deadline > time_now()) {
-		timer_set_guest_deadline(vcpu->timer_deadline);
-		return;
-	}
-	vcpu_check_timer(vcpu);
-}
-
 void vcpu_set_timer(struct vcpu *vcpu, u64 guest_time)
 {
-	if (vcpu->features->has_sstc && !vcpu->features->sstc_hides_stip)
+	u64 deadline = guest_time - vcpu->time_delta;
+
+	if (vcpu_features.has_sstc && !vcpu_features.sstc_hides_stip) {
 		csr_write(CSR_VSTIMECMP, guest_time);
+		return;
+	}
+	/* Emulated: the interrupt is hvip.VSTIP, the time is one of the hart's deadlines. */
+	if (unlikely(guest_time == TIME_NEVER))
+		deadline = TIME_NEVER;
+	vcpu->timer_deadline = deadline;
+	csr_clear(CSR_HVIP, HVIP_VSTIP);
+	if (deadline <= time_now())
+		vcpu_check_timer(vcpu);
 	else
-		set_emulated_timer(vcpu, guest_time);
+		timer_set_guest_deadline(deadline);
 }
 
 void vcpu_check_timer(struct vcpu *vcpu)

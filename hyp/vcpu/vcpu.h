@@ -22,6 +22,9 @@ struct vm;
 enum gpr { REG_ZERO = 0, REG_RA = 1, REG_SP = 2, REG_A0 = 10, REG_A1, REG_A2, REG_A3, REG_A4,
 	   REG_A5, REG_A6, REG_A7 };
 
+/* A bit for each register that an exit handler preserves: gp, s0, s1, s2 to s11 (see switch.S). */
+#define SAVED_REGS (1UL << 3 | 3UL << 8 | 0x3ffUL << 18)
+
 /* The guest's supervisor CSRs while the vCPU is not on a hart; there they are the VS CSRs. */
 struct vs_csrs {
 	u64 sstatus;
@@ -46,6 +49,14 @@ enum vcpu_state {
 	VCPU_BLOCKED,  /* waits for an interrupt */
 };
 
+/* What becomes of a vCPU after an exit: whether it leaves its hart, and why. */
+enum fate {
+	GOES_ON,      /* it does not */
+	TURN_IS_OVER, /* others wait for the hart */
+	WAITS,	      /* for an interrupt */
+	IS_OFF,	      /* its hart was stopped, or its VM ends */
+};
+
 /* What others ask of a vCPU: bits of vcpu->requests, done before it enters the guest again. */
 #define REQUEST_SSIP	 BIT(0) /* raise the supervisor software interrupt */
 #define REQUEST_EXTERNAL BIT(1) /* external_level has changed */
@@ -57,16 +68,26 @@ struct vcpu {
 	/* What hyp/vcpu/switch.S sees (offsets in vcpu/asm_offsets.c). */
 	u64 gpr[32];  /* x0 is never written: use vcpu_set_gpr() */
 	u64 pc;	      /* sepc */
-	u64 host_sp;  /* of the run loop, while the guest runs */
+	u64 host_sp;  /* of vcpu_run(), while the guest runs */
+	u64 saved_reg_written; /* one of s0 to s11 is newer in gpr[] than in the register */
 	struct hart *hart; /* on which it runs, NULL: on none; tp of that hart's hypervisor */
 
 	u64 requests; /* REQUEST_*, atomic */
 
+	/* Links. */
+	struct vm *vm;
+	struct guest_mmu *mmu;
+	const struct guest_memory *memory;
+	const struct vcpu_features *features;
+	unsigned index; /* its hart id in the guest */
+	u64 trace_tag;	/* which vCPU it is, for the trace */
+
+	struct vcpu_stats stats;
 	struct vs_csrs csrs;
-	struct fp_state fp;
 	bool in_user_mode; /* VU when it last left the guest; valid while not on a hart */
 
 	/* Run state; changed under the scheduler's lock. */
+	enum fate fate; /* after the last exit; the run loop's own */
 	enum vcpu_state state;
 	struct list run_link;	/* in the run queue */
 	struct timer wakeup;	/* while blocked: its own timer interrupt */
@@ -79,6 +100,8 @@ struct vcpu {
 	bool is_waiting;     /* in WFI or hart_suspend: only an interrupt that is enabled goes on */
 	struct mailbox mailbox;
 
+	struct fp_state fp;
+
 	/* The sources of cycle and instret: host value + offset on a hart, the value itself off it. */
 	u64 cycle_offset, instret_offset;
 	struct pmu pmu;
@@ -87,16 +110,6 @@ struct vcpu {
 	u64 hsm_state;		/* SBI_HSM_*, under the lock of the VM */
 	bool resume_at_address; /* non-retentive: goes on at resume_pc with a1 = resume_opaque */
 	u64 resume_pc, resume_opaque;
-
-	/* Links. */
-	struct vm *vm;
-	struct guest_mmu *mmu;
-	const struct guest_memory *memory;
-	const struct vcpu_features *features;
-	unsigned index; /* its hart id in the guest */
-	u64 trace_tag;	/* which vCPU it is, for the trace */
-
-	struct vcpu_stats stats;
 };
 
 /* What the guests of this machine are given; found once, by probing (see vcpu_probe()). */
@@ -106,6 +119,7 @@ struct vcpu_features {
 	bool has_sstc;		/* the guest may use stimecmp */
 	bool sstc_hides_stip;	/* vsip.STIP reads 0 when vstimecmp raised it (QEMU 7.2) */
 	bool has_stateen;
+	bool has_seed;		/* the firmware lets S-mode read the seed CSR (Zkr) */
 	u64 henvcfg;		/* as it reads back */
 	u64 hstateen0;
 	char isa[ISA_STRING_MAX]; /* what guests are told */
@@ -134,6 +148,9 @@ void vcpu_save(struct vcpu *vcpu);
 
 /* Asks a vCPU for something and makes sure that it looks: kicks it, or wakes it (see sched.h). */
 void vcpu_request(struct vcpu *vcpu, u64 request);
+
+/* Makes the run loop of the vCPU on this hart look at timers, waits and turns. */
+void vcpu_request_look(struct vcpu *vcpu);
 
 /* Drives the supervisor external interrupt, from the guest's interrupt controller. */
 void vcpu_set_external(struct vcpu *vcpu, bool level);
@@ -165,10 +182,17 @@ static inline u64 vcpu_gpr(const struct vcpu *vcpu, unsigned reg)
 	return vcpu->gpr[reg];
 }
 
+/*
+ * Sets a register of the guest from an exit handler. gp and s0 to s11 are in the hart's registers
+ * at that time: vcpu_run() must be told to load them.
+ */
 static inline void vcpu_set_gpr(struct vcpu *vcpu, unsigned reg, u64 value)
 {
-	if (reg != REG_ZERO)
-		vcpu->gpr[reg] = value;
+	if (reg == REG_ZERO)
+		return;
+	vcpu->gpr[reg] = value;
+	if (SAVED_REGS >> reg & 1)
+		vcpu->saved_reg_written = 1;
 }
 
 /* True when the vCPU on this hart left the guest from VU (hstatus.SPVP is its privilege). */
@@ -178,21 +202,10 @@ static inline bool vcpu_was_in_user_mode(void)
 }
 
 /*
- * Runs the guest until its next exit, and returns its argument. Every register but sp and tp has
- * changed then: those that a caller would expect to keep are clobbers here, so that the run loop
- * pays only for what it really holds in them.
+ * Runs the vCPU that is loaded on this hart. At each exit of the guest exit_handle() (run/exit.c) is
+ * called with it and scause; when that returns NULL, the vCPU has to leave the hart and this
+ * returns.
  */
-static inline struct vcpu *vcpu_enter(struct vcpu *vcpu)
-{
-	register struct vcpu *a0 __asm__("a0") = vcpu;
-
-	__asm__ volatile("call vcpu_switch"
-			 : "+r"(a0)
-			 :
-			 : "ra", "t0", "t1", "t2", "t3", "t4", "t5", "t6", "a1", "a2", "a3", "a4",
-			   "a5", "a6", "a7", "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8",
-			   "s9", "s10", "s11", "memory");
-	return a0;
-}
+void vcpu_run(struct vcpu *vcpu);
 
 #endif

@@ -27,15 +27,17 @@ enum vm_end {
 #define VM_KILL_REASON_SIZE 128
 
 struct vm {
+	/* What an access to a device needs comes first. */
+	struct spinlock lock;
+	enum vm_end end; /* under lock */
+	struct mmio_bus bus;
+
 	struct vm_description description;
 	unsigned id; /* its place in vms[] */
-
 	struct guest_memory memory;
 	struct guest_mmu mmu;
 
-	/* Devices and how vCPUs reach them. Under lock. */
-	struct spinlock lock;
-	struct mmio_bus bus;
+	/* Devices. Under lock. */
 	struct vplic vplic;
 	struct ns16550 uart;
 	struct goldfish_rtc rtc;
@@ -44,7 +46,6 @@ struct vm {
 	struct timer rtc_alarm;
 
 	/* Life. Under lock. */
-	enum vm_end end;
 	char kill_reason[VM_KILL_REASON_SIZE];
 	unsigned nr_live; /* vCPUs that are not off */
 	bool has_ended;	  /* for good */

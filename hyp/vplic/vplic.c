@@ -160,8 +160,7 @@ static u32 *enable_word(struct vplic *plic, u32 offset, unsigned *vcpu)
 	return &plic->s.enable[*vcpu][word];
 }
 
-/* Apart, so that the reads without effects need no stack frame. */
-static __attribute__((noinline)) u32 read_context(struct vplic *plic, u32 offset)
+static u32 read_context(struct vplic *plic, u32 offset)
 {
 	unsigned vcpu;
 
@@ -190,28 +189,15 @@ static void write_context(struct vplic *plic, u32 offset, u32 value)
 	}
 }
 
-static u32 read_register(struct vplic *plic, u32 offset)
+static u32 read_enable(struct vplic *plic, u32 offset)
 {
 	unsigned vcpu;
-	u32 *word;
-	u32 index;
+	u32 *word = enable_word(plic, offset, &vcpu);
 
-	if (offset < PENDING) {
-		index = (offset - PRIORITY) / 4;
-		return index < VPLIC_NR_SOURCES ? plic->s.priority[index] : 0;
-	}
-	if (offset < ENABLE) {
-		index = (offset - PENDING) / 4;
-		return index < VPLIC_WORDS ? plic->s.pending[index] : 0;
-	}
-	if (offset < CONTEXT) {
-		word = enable_word(plic, offset, &vcpu);
-		return word ? *word : 0;
-	}
-	return read_context(plic, offset);
+	return word ? *word : 0;
 }
 
-static __attribute__((noinline)) void write_register(struct vplic *plic, u32 offset, u32 value)
+static void write_register(struct vplic *plic, u32 offset, u32 value)
 {
 	unsigned vcpu;
 	u32 *word;
@@ -231,15 +217,44 @@ static __attribute__((noinline)) void write_register(struct vplic *plic, u32 off
 	}
 }
 
+/* Functions of their own, so that most reads need no stack frame. */
+static __attribute__((noinline)) bool write_access(struct vplic *plic,
+						   const struct mmio_access *access)
+{
+	write_register(plic, access->offset, (u32)access->value);
+	return true;
+}
+
+static __attribute__((noinline)) bool read_context_access(struct vplic *plic,
+							  struct mmio_access *access)
+{
+	access->value = read_context(plic, access->offset);
+	return true;
+}
+
+static bool read_access(struct vplic *plic, struct mmio_access *access)
+{
+	u32 offset = access->offset, index;
+
+	if (offset < PENDING) {
+		index = (offset - PRIORITY) / 4;
+		access->value = index < VPLIC_NR_SOURCES ? plic->s.priority[index] : 0;
+	} else if (offset < ENABLE) {
+		index = (offset - PENDING) / 4;
+		access->value = index < VPLIC_WORDS ? plic->s.pending[index] : 0;
+	} else if (offset < CONTEXT) {
+		access->value = read_enable(plic, offset);
+	} else {
+		return read_context_access(plic, access);
+	}
+	return true;
+}
+
 bool vplic_mmio(void *vplic, struct mmio_access *access)
 {
 	if (access->len != 4)
 		return false;
-	if (access->is_write)
-		write_register(vplic, access->offset, (u32)access->value);
-	else
-		access->value = read_register(vplic, access->offset);
-	return true;
+	return access->is_write ? write_access(vplic, access) : read_access(vplic, access);
 }
 
 void vplic_init(struct vplic *plic, unsigned nr_vcpus,
