@@ -1,8 +1,18 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# The unit tests: test_NAME.c, and the sources that it is linked with.
+# The unit tests: test_NAME.c, and the sources that it is linked with; UNIT_CFLAGS_NAME, if it needs
+# more flags. Where a test has no sources, it includes them: their functions have libc's names.
 UNIT_fdt := hyp/lib/fdt.c
 UNIT_fdt_writer := hyp/lib/fdt_writer.c hyp/lib/fdt.c
 UNIT_vplic := hyp/vplic/vplic.c
 UNIT_ns16550 := hyp/dev/ns16550.c
 UNIT_goldfish_rtc := hyp/dev/goldfish_rtc.c
 UNIT_syscon := hyp/dev/syscon.c
+
+# Before -Ihyp, whatever the order of options: headers with RISC-V assembly have a stand-in there.
+FAKE_HEADERS := -iquote tests/unit/fake
+
+UNIT_stage2 := hyp/stage2/stage2.c tests/unit/fake/pages.c
+UNIT_vmid := hyp/stage2/vmid.c
+UNIT_tlb := hyp/stage2/tlb.c hyp/stage2/vmid.c
+UNIT_CFLAGS_tlb := $(FAKE_HEADERS)
+UNIT_page := hyp/mem/page.c
