@@ -160,6 +160,17 @@ static u64 pages[2][PAGE_SIZE / 8] __attribute__((aligned(PAGE_SIZE)));
 static u64 *root;
 static volatile u64 epoch, acknowledged[HARTS], seen[HARTS];
 
+static bool reader_saw(unsigned n, u64 round, u64 want)
+{
+	if (!wait_word(&acknowledged[n], round)) {
+		print("BAD reader %u does not answer in round %lu\n", n, round);
+		return false;
+	}
+	if (seen[n] != want)
+		print("BAD reader %u saw %lu in round %lu\n", n, seen[n], round);
+	return seen[n] == want;
+}
+
 static void page_reader(u64 n)
 {
 	u64 told = 0;
@@ -201,7 +212,7 @@ static bool page_round(u64 round, u64 fid, u64 start, u64 size)
 	}
 	epoch = round;
 	for (unsigned n = 1; n < HARTS; n++)
-		good &= wait_word(&acknowledged[n], round) && seen[n] == (round & 1);
+		good &= reader_saw(n, round, round & 1);
 	return good;
 }
 
@@ -274,7 +285,7 @@ static void test_fence_i(void)
 		good &= sbi_call2(SBI_EXT_RFENCE, SBI_RFENCE_FENCE_I, 0, -1UL).error == 0;
 		epoch = round;
 		for (unsigned n = 1; n < HARTS; n++)
-			good &= wait_word(&acknowledged[n], round) && seen[n] == round;
+			good &= reader_saw(n, round, round);
 	}
 	check(good, "remote fence.i");
 	others_stop();
