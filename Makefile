@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# make            builds the hypervisor: build/doppel.elf
-# make run        installs and obtains what is missing, then boots Debian to a shell
-# make test       all tests, on both emulators; make test-fast: those that need no Linux
-# make bench      the benchmark report
-# make lint       formatting, headers, include directions
-# make clean      removes build/
+# make             builds the hypervisor: build/doppel.elf
+# make run         installs and obtains what is missing, builds, and boots Debian to a shell
+# make test        all tests, on both emulators, set-up included
+# make test-fast   those that boot no Linux
+# make bench       the benchmark report
+# make qemu10      obtains QEMU 10
+# make lint        formatting, warnings with both compilers, headers, include directions, docs
+# make clean       removes build/
 #
-# CROSS_COMPILE=riscv64-unknown-elf- chooses another compiler, LLVM=1 clang and lld; V=1 shows commands.
+# CROSS_COMPILE=riscv64-unknown-elf- chooses a compiler, LLVM=1 clang and lld; V=1 shows commands.
 
 BUILD := build
 
@@ -33,8 +35,9 @@ WARNINGS := -Wall -Wextra -Werror -Wshadow -Wimplicit-fallthrough -Wmissing-prot
 MARCH := rv64imac_zicsr_zifencei
 ifeq ($(LLVM),1)
 MARCH := rv64imac
+NO_RELAX := -mno-relax
 endif
-CFLAGS = -std=gnu11 $(WARNINGS) -O2 -g -march=$(MARCH) -mabi=lp64 -mcmodel=medany \
+CFLAGS = -std=gnu11 $(WARNINGS) -O2 -g -march=$(MARCH) -mabi=lp64 -mcmodel=medany $(NO_RELAX) \
 	-ffreestanding -fno-builtin -fno-jump-tables -fno-pic -fno-stack-protector -fno-common -fno-strict-aliasing \
 	-fomit-frame-pointer -Ihyp -I. -I$(BUILD)
 # Guest values enter in these folders: no silent narrowing.
@@ -73,6 +76,78 @@ $(BUILD)/asm_offsets.h: hyp/vcpu/asm_offsets.c
 	$(Q)$(CC) $(CFLAGS) -MMD -MP -MT $@ -MF $(BUILD)/asm_offsets.d -S $< -o $(BUILD)/asm_offsets.s
 	$(Q)sed -n 's/.*\.ascii[ \t]*"->\([A-Z_]*\) \([0-9]*\)".*/#define \1 \2/p' \
 		$(BUILD)/asm_offsets.s > $@
+
+include guest/guest.mk
+
+# --- What a user does
+
+.PHONY: run setup qemu10
+# The compiler may be among what is installed here: make looks for it anew.
+setup:
+	@tools/need-python
+	@./doppel setup packages
+	@$(MAKE) --no-print-directory all
+	@./doppel setup images
+
+run: setup
+	@./doppel run
+
+qemu10:
+	@tools/need-python
+	@./doppel setup qemu10
+
+# --- Tests
+
+include tests/unit/unit.mk
+UNIT_NAMES := $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c))
+UNIT_PROGRAMS := $(UNIT_NAMES:%=$(BUILD)/tests/unit/%.t)
+UNIT_CFLAGS := -std=gnu11 -Wall -Wextra -Werror -g -O1 -fsanitize=address,undefined \
+	-fno-sanitize-recover=all -Itests/unit/fake -Ihyp -I.
+
+.SECONDEXPANSION:
+$(UNIT_PROGRAMS): $(BUILD)/tests/unit/%.t: tests/unit/test_%.c $$(UNIT_$$*) tests/unit/unit.h \
+		$$(wildcard hyp/*/*.h) tests/unit/unit.mk Makefile
+	$(call say,HOSTCC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)cc $(UNIT_CFLAGS) $(UNIT_CFLAGS_$*) -MMD -MP -MF $@.d -o $@ $< $(UNIT_$*) -lcmocka
+
+.PHONY: test test-fast prove-fast prove-all test-setup unit
+unit: $(UNIT_PROGRAMS)
+
+# Quick ones first: a mistake shows early.
+FAST_TESTS = $(sort $(UNIT_PROGRAMS)) $(sort $(wildcard tests/launcher/*.t tests/docs/*.t \
+	tests/guest/*/*.t))
+LINUX_TESTS = $(sort $(wildcard tests/linux/*.t))
+PROVE = DOPPEL_QEMUS="$$(tools/emulators)" prove -j$$(nproc) --timer
+
+test-setup:
+	@tools/need-python
+	@./doppel setup test-packages qemu10
+	@$(MAKE) --no-print-directory all
+	@./doppel setup images
+
+test: test-setup
+	@$(MAKE) --no-print-directory prove-all
+
+test-fast: test-setup
+	@$(MAKE) --no-print-directory prove-fast
+
+prove-fast: all guests unit
+	@$(PROVE) $(FAST_TESTS)
+
+prove-all: all guests unit
+	@$(PROVE) $(FAST_TESTS) $(LINUX_TESTS)
+
+.PHONY: bench
+bench: test-setup
+	@$(MAKE) --no-print-directory all guests
+	@tests/bench/run
+
+# --- Lint
+
+.PHONY: lint
+lint:
+	@tools/lint
 
 .PHONY: clean
 clean:

@@ -20,10 +20,10 @@
 #include "vm/guest_dt.h"
 #include "vm/vm.h"
 
-#define MMIO_PAGE   4096UL
-#define MIN_RAM	    MIB(32)
+#define MMIO_PAGE    4096UL
+#define MIN_RAM	     MIB(32)
 #define POOL_DIVISOR 32 /* of the RAM, the hypervisor keeps so much for itself, within bounds */
-#define POOL_MIN    MIB(8)
+#define POOL_MIN     MIB(8)
 
 /* boot/start.S */
 void start_secondary(void);
@@ -126,8 +126,7 @@ static void init_harts(void)
 		hart->stack = new_stack(HART_STACK_SIZE);
 		hart->emergency_stack = new_stack(HART_EMERGENCY_STACK_SIZE);
 		if (traces)
-			hart->trace.records = page_alloc(
-				page_order(TRACE_RING_SIZE));
+			hart->trace.records = page_alloc(page_order(TRACE_RING_SIZE));
 	}
 }
 
@@ -166,9 +165,9 @@ static void show_machine(void)
 
 static void show_vm(const struct vm *vm)
 {
-	log_info("vm %s: %u vCPUs, %lu MiB RAM in %u pieces%s%s", vm->description.name, vm->nr_vcpus,
-		 vm->memory.size >> 20, vm->memory.nr_pieces, vm->description.bootargs[0] ? ", " : "",
-		 vm->description.bootargs);
+	log_info("vm %s: %u vCPUs, %lu MiB RAM in %u pieces%s%s", vm->description.name,
+		 vm->nr_vcpus, vm->memory.size >> 20, vm->memory.nr_pieces,
+		 vm->description.bootargs[0] ? ", " : "", vm->description.bootargs);
 }
 
 static bool name_is_taken(const char *name)
@@ -211,7 +210,7 @@ static void create_vms(void)
 		       "with -initrd (docs/vm-description.md)");
 	if (fdt_open(&fdt, (const void *)machine.payload.start.v, machine.payload.size) != FDT_OK)
 		refuse("the description of VMs is no device tree blob; compile it with dtc");
-	fdt_for_each_child(&fdt, node, fdt_root(&fdt))
+	fdt_for_each_child (&fdt, node, fdt_root(&fdt))
 		create_vm(&fdt, node);
 	if (nr_vms == 0)
 		refuse("no VM of the description has the property autostart");

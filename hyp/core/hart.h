@@ -8,7 +8,7 @@
 #include "lib/types.h"
 #include "platform/qemu-virt/machine.h"
 
-#define HART_STACK_SIZE KIB(16)
+#define HART_STACK_SIZE		  KIB(16)
 #define HART_EMERGENCY_STACK_SIZE KIB(4)
 
 struct vcpu;
@@ -34,7 +34,7 @@ struct hart {
 	bool slice_is_over;
 	struct timer slice;
 
-	u64 vmid_generation;  /* of the last HFENCE.GVMA of all VMIDs */
+	u64 vmid_generation;	 /* of the last HFENCE.GVMA of all VMIDs */
 	const void *last_stage2; /* whose translations may be in the TLB, if there are no VMIDs */
 
 	struct timer_queue timers;

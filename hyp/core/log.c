@@ -60,13 +60,13 @@ static void put_line(enum log_level level, const char *fmt, va_list args)
 	release_lock();
 }
 
-#define DEFINE_LOG(name, level)                  \
-	void name(const char *fmt, ...)          \
-	{                                        \
-		va_list args;                    \
-		va_start(args, fmt);             \
-		put_line(level, fmt, args);      \
-		va_end(args);                    \
+#define DEFINE_LOG(name, level)             \
+	void name(const char *fmt, ...)     \
+	{                                   \
+		va_list args;               \
+		va_start(args, fmt);        \
+		put_line(level, fmt, args); \
+		va_end(args);               \
 	}
 
 DEFINE_LOG(log_error, LOG_ERROR)

@@ -11,9 +11,9 @@ void panic(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)))
 /* Stops this hart for ever if another one has panicked; called when an IPI arrives. */
 void panic_stop_if_requested(void);
 
-#define ASSERT(condition)                                                                 \
-	do {                                                                              \
-		if (unlikely(!(condition)))                                               \
+#define ASSERT(condition)                                                                     \
+	do {                                                                                  \
+		if (unlikely(!(condition)))                                                   \
 			panic("%s:%d: assertion failed: %s", __FILE__, __LINE__, #condition); \
 	} while (0)
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Timers: one queue a hart, multiplexed on the hart's supervisor timer. Times are timebase ticks. */
+/* Timers: one queue a hart, multiplexed on the hart's supervisor timer. Times are timebase ticks.
+ */
 #include "core/timer.h"
 #include "core/hart.h"
 #include "core/probe.h"
@@ -25,7 +26,8 @@ u64 time_to_ns(u64 ticks)
 	return ticks / hz * 1000000000 + ticks % hz * 1000000000 / hz;
 }
 
-/* stimecmp exists only where the extension does and the firmware has set menvcfg.STCE (Sstc 2.1). */
+/* stimecmp exists only where the extension does and the firmware has set menvcfg.STCE (Sstc 2.1).
+ */
 void timer_probe(void)
 {
 	timer_has_sstc = isa_has(machine.isa, "sstc") && PROBE_CSR_WRITE(CSR_STIMECMP, TIME_NEVER);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Timers: one queue a hart, multiplexed on the hart's supervisor timer. Times are timebase ticks. */
+/* Timers: one queue a hart, multiplexed on the hart's supervisor timer. Times are timebase ticks.
+ */
 #ifndef DOPPEL_TIMER_H
 #define DOPPEL_TIMER_H
 
@@ -15,7 +16,7 @@ struct hart;
 struct timer {
 	struct list link;
 	u64 deadline;
-	struct hart *hart; /* in whose queue it is; NULL: not started */
+	struct hart *hart;		      /* in whose queue it is; NULL: not started */
 	void (*expired)(struct timer *timer); /* on that hart, without locks held */
 };
 

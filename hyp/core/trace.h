@@ -50,7 +50,8 @@ static inline void trace_exit(struct trace_ring *ring, u64 pc, u64 scause, u64 t
 /* Notes what came of the last exit of this hart. */
 void trace_outcome(struct trace_ring *ring, enum trace_outcome outcome);
 
-/* Prints the last TRACE_SHOWN exits of the ring, oldest first; of VM number vm only, or of all (-1). */
+/* Prints the last TRACE_SHOWN exits of the ring, oldest first; of VM number vm only, or of all
+ * (-1). */
 void trace_show(const struct trace_ring *ring, unsigned hart, int vm);
 
 #endif

@@ -25,7 +25,8 @@ struct console {
 	void *ctx;
 };
 
-void console_init(struct console *console, const char *name, void (*input_ready)(void *), void *ctx);
+void console_init(struct console *console, const char *name, void (*input_ready)(void *),
+		  void *ctx);
 
 /* Whose console the terminal is; NULL: nobody's, input is dropped. */
 void console_set_focus(struct console *console);

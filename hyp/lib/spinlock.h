@@ -5,7 +5,8 @@
 
 #include "lib/types.h"
 
-/* Who comes takes a ticket, and enters when it is his turn: one atomic instruction if all is free. */
+/* Who comes takes a ticket, and enters when it is his turn: one atomic instruction if all is free.
+ */
 struct spinlock {
 	union {
 		u64 both;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Memory and string functions. Guest RAM is cleared and images are copied with these: words first. */
+/* Memory and string functions. Guest RAM is cleared and images are copied with these: words first.
+ */
 #include "lib/string.h"
 #include "lib/types.h"
 

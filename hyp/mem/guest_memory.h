@@ -10,8 +10,8 @@
 #include "mem/ram_pool.h"
 
 struct guest_memory {
-	gpa_t start; /* of guest RAM; it is contiguous for the guest */
-	u64 size;    /* bytes */
+	gpa_t start;				 /* of guest RAM; it is contiguous for the guest */
+	u64 size;				 /* bytes */
 	struct ram_piece pieces[RAM_MAX_PIECES]; /* in the order of guest physical addresses */
 	unsigned nr_pieces;
 };

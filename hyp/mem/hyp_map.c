@@ -56,7 +56,8 @@ void hyp_map(u64 va, hpa_t hpa, u64 size, u64 permissions)
 	while (size) {
 		unsigned level = LEVELS - 1;
 
-		while (level && (!IS_ALIGNED(va | hpa.v, level_size(level)) || size < level_size(level)))
+		while (level &&
+		       (!IS_ALIGNED(va | hpa.v, level_size(level)) || size < level_size(level)))
 			level--;
 		map_one(va, hpa, level, permissions);
 		va += level_size(level);

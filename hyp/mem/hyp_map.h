@@ -24,7 +24,8 @@
 #define MAP_RW 0x6
 #define MAP_RX 0xa
 
-/* Maps [va, va + size) to hpa with the largest pages that fit; all of it 4 KiB aligned. Boot only. */
+/* Maps [va, va + size) to hpa with the largest pages that fit; all of it 4 KiB aligned. Boot only.
+ */
 void hyp_map(u64 va, hpa_t hpa, u64 size, u64 permissions);
 
 /* Takes one 4 KiB page out, to catch what runs into it. It must be mapped by a 4 KiB entry. */

@@ -5,8 +5,8 @@
 
 #include "lib/types.h"
 
-#define PAGE_SIZE	4096UL
-#define PAGE_POOL_MAX	MIB(64)
+#define PAGE_SIZE     4096UL
+#define PAGE_POOL_MAX MIB(64)
 
 /* Gives the allocator its memory, once: page-aligned, mapped where virtual = physical. */
 void page_pool_init(void *start, u64 size);

@@ -26,9 +26,9 @@ static const char *const exceptions[CAUSE_COUNT] = {
 };
 
 static const char *const interrupts[] = {
-	[IRQ_S_SOFT] = "irq-soft",	 [IRQ_VS_SOFT] = "irq-vs-soft",
-	[IRQ_S_TIMER] = "irq-timer",	 [IRQ_VS_TIMER] = "irq-vs-timer",
-	[IRQ_S_EXT] = "irq-external",	 [IRQ_VS_EXT] = "irq-vs-external",
+	[IRQ_S_SOFT] = "irq-soft",	     [IRQ_VS_SOFT] = "irq-vs-soft",
+	[IRQ_S_TIMER] = "irq-timer",	     [IRQ_VS_TIMER] = "irq-vs-timer",
+	[IRQ_S_EXT] = "irq-external",	     [IRQ_VS_EXT] = "irq-vs-external",
 	[IRQ_S_GEXT] = "irq-guest-external",
 };
 

@@ -66,76 +66,76 @@
 #define CSR_VSATP     0x280
 
 /* sstatus and vsstatus (section 10.1.1) */
-#define SSTATUS_SIE	   CSR_BIT(1)
-#define SSTATUS_SPIE	   CSR_BIT(5)
-#define SSTATUS_SPP	   CSR_BIT(8)
-#define SSTATUS_VS_SHIFT   9
-#define SSTATUS_VS	   (3 << SSTATUS_VS_SHIFT)
-#define SSTATUS_FS_SHIFT   13
-#define SSTATUS_FS	   (3 << SSTATUS_FS_SHIFT)
-#define SSTATUS_SUM	   CSR_BIT(18)
-#define SSTATUS_MXR	   CSR_BIT(19)
-#define SSTATUS_UXL_SHIFT  32
+#define SSTATUS_SIE	  CSR_BIT(1)
+#define SSTATUS_SPIE	  CSR_BIT(5)
+#define SSTATUS_SPP	  CSR_BIT(8)
+#define SSTATUS_VS_SHIFT  9
+#define SSTATUS_VS	  (3 << SSTATUS_VS_SHIFT)
+#define SSTATUS_FS_SHIFT  13
+#define SSTATUS_FS	  (3 << SSTATUS_FS_SHIFT)
+#define SSTATUS_SUM	  CSR_BIT(18)
+#define SSTATUS_MXR	  CSR_BIT(19)
+#define SSTATUS_UXL_SHIFT 32
 /* Values of the FS and VS fields (section 3.1.6.6) */
-#define EXT_STATE_OFF	   0
-#define EXT_STATE_INITIAL  1
-#define EXT_STATE_CLEAN	   2
-#define EXT_STATE_DIRTY	   3
+#define EXT_STATE_OFF	  0
+#define EXT_STATE_INITIAL 1
+#define EXT_STATE_CLEAN	  2
+#define EXT_STATE_DIRTY	  3
 
 /* Interrupts, as bit numbers of sip, sie, hvip, hie (sections 10.1.3 and 18.2.3) */
-#define IRQ_S_SOFT  1
-#define IRQ_VS_SOFT 2
-#define IRQ_S_TIMER 5
+#define IRQ_S_SOFT   1
+#define IRQ_VS_SOFT  2
+#define IRQ_S_TIMER  5
 #define IRQ_VS_TIMER 6
-#define IRQ_S_EXT   9
-#define IRQ_VS_EXT  10
-#define IRQ_S_GEXT  12
-#define HVIP_VSSIP CSR_BIT(IRQ_VS_SOFT)
-#define HVIP_VSTIP CSR_BIT(IRQ_VS_TIMER)
-#define HVIP_VSEIP CSR_BIT(IRQ_VS_EXT)
-#define HVIP_ALL   (HVIP_VSSIP | HVIP_VSTIP | HVIP_VSEIP)
+#define IRQ_S_EXT    9
+#define IRQ_VS_EXT   10
+#define IRQ_S_GEXT   12
+#define HVIP_VSSIP   CSR_BIT(IRQ_VS_SOFT)
+#define HVIP_VSTIP   CSR_BIT(IRQ_VS_TIMER)
+#define HVIP_VSEIP   CSR_BIT(IRQ_VS_EXT)
+#define HVIP_ALL     (HVIP_VSSIP | HVIP_VSTIP | HVIP_VSEIP)
 
 /* scause (section 10.1.8, table 22; with the H extension's causes of section 18.6.1) */
-#define CAUSE_INTERRUPT_BIT	      63
-#define CAUSE_FETCH_MISALIGNED	      0
-#define CAUSE_FETCH_ACCESS	      1
-#define CAUSE_ILLEGAL_INSTRUCTION     2
-#define CAUSE_BREAKPOINT	      3
-#define CAUSE_LOAD_MISALIGNED	      4
-#define CAUSE_LOAD_ACCESS	      5
-#define CAUSE_STORE_MISALIGNED	      6
-#define CAUSE_STORE_ACCESS	      7
-#define CAUSE_ECALL_U		      8
-#define CAUSE_ECALL_HS		      9
-#define CAUSE_ECALL_VS		      10
-#define CAUSE_FETCH_PAGE_FAULT	      12
-#define CAUSE_LOAD_PAGE_FAULT	      13
-#define CAUSE_STORE_PAGE_FAULT	      15
-#define CAUSE_SOFTWARE_CHECK	      18
-#define CAUSE_FETCH_GUEST_PAGE_FAULT  20
-#define CAUSE_LOAD_GUEST_PAGE_FAULT   21
-#define CAUSE_VIRTUAL_INSTRUCTION     22
-#define CAUSE_STORE_GUEST_PAGE_FAULT  23
-#define CAUSE_COUNT		      24
+#define CAUSE_INTERRUPT_BIT	     63
+#define CAUSE_FETCH_MISALIGNED	     0
+#define CAUSE_FETCH_ACCESS	     1
+#define CAUSE_ILLEGAL_INSTRUCTION    2
+#define CAUSE_BREAKPOINT	     3
+#define CAUSE_LOAD_MISALIGNED	     4
+#define CAUSE_LOAD_ACCESS	     5
+#define CAUSE_STORE_MISALIGNED	     6
+#define CAUSE_STORE_ACCESS	     7
+#define CAUSE_ECALL_U		     8
+#define CAUSE_ECALL_HS		     9
+#define CAUSE_ECALL_VS		     10
+#define CAUSE_FETCH_PAGE_FAULT	     12
+#define CAUSE_LOAD_PAGE_FAULT	     13
+#define CAUSE_STORE_PAGE_FAULT	     15
+#define CAUSE_SOFTWARE_CHECK	     18
+#define CAUSE_FETCH_GUEST_PAGE_FAULT 20
+#define CAUSE_LOAD_GUEST_PAGE_FAULT  21
+#define CAUSE_VIRTUAL_INSTRUCTION    22
+#define CAUSE_STORE_GUEST_PAGE_FAULT 23
+#define CAUSE_COUNT		     24
 
 /* hstatus (section 18.2.1) */
-#define HSTATUS_GVA	  CSR_BIT(6)
-#define HSTATUS_SPV	  CSR_BIT(7)
-#define HSTATUS_SPVP	  CSR_BIT(8)
-#define HSTATUS_VTVM	  CSR_BIT(20)
-#define HSTATUS_VTW	  CSR_BIT(21)
-#define HSTATUS_VTSR	  CSR_BIT(22)
+#define HSTATUS_GVA	   CSR_BIT(6)
+#define HSTATUS_SPV	   CSR_BIT(7)
+#define HSTATUS_SPVP	   CSR_BIT(8)
+#define HSTATUS_VTVM	   CSR_BIT(20)
+#define HSTATUS_VTW	   CSR_BIT(21)
+#define HSTATUS_VTSR	   CSR_BIT(22)
 #define HSTATUS_VSXL_SHIFT 32
 
 /* henvcfg (section 18.2.6) and senvcfg (section 10.1.10) */
-#define ENVCFG_FIOM	CSR_BIT(0)
-#define ENVCFG_CBIE	(3 << 4)
+#define ENVCFG_FIOM	  CSR_BIT(0)
+#define ENVCFG_CBIE	  (3 << 4)
 #define ENVCFG_CBIE_FLUSH (1 << 4) /* cbo.inval performs a flush */
-#define ENVCFG_CBCFE	CSR_BIT(6)
-#define ENVCFG_CBZE	CSR_BIT(7)
-#define HENVCFG_ADUE	CSR_BIT(61)
-#define HENVCFG_PBMTE	CSR_BIT(62)
-#define HENVCFG_STCE	CSR_BIT(63)
+#define ENVCFG_CBCFE	  CSR_BIT(6)
+#define ENVCFG_CBZE	  CSR_BIT(7)
+#define HENVCFG_ADUE	  CSR_BIT(61)
+#define HENVCFG_PBMTE	  CSR_BIT(62)
+#define HENVCFG_STCE	  CSR_BIT(63)
 
 /* hcounteren (section 18.2.7) */
 #define COUNTEREN_CY CSR_BIT(0)
@@ -143,11 +143,11 @@
 #define COUNTEREN_IR CSR_BIT(2)
 
 /* hstateen0 (chapter 9, Smstateen/Ssstateen) */
-#define STATEEN0_C	 CSR_BIT(0)
-#define STATEEN0_FCSR	 CSR_BIT(1)
-#define STATEEN0_JVT	 CSR_BIT(2)
-#define STATEEN0_ENVCFG	 CSR_BIT(62)
-#define STATEEN0_SE	 CSR_BIT(63)
+#define STATEEN0_C	CSR_BIT(0)
+#define STATEEN0_FCSR	CSR_BIT(1)
+#define STATEEN0_JVT	CSR_BIT(2)
+#define STATEEN0_ENVCFG CSR_BIT(62)
+#define STATEEN0_SE	CSR_BIT(63)
 
 /* satp, vsatp (section 10.1.11) and hgatp (section 18.2.11) */
 #define ATP_MODE_SHIFT	 60
@@ -179,22 +179,22 @@
 
 #include "lib/types.h"
 
-#define csr_read(csr)                                                            \
-	({                                                                       \
-		u64 value_;                                                      \
+#define csr_read(csr)                                                                 \
+	({                                                                            \
+		u64 value_;                                                           \
 		__asm__ volatile("csrr %0, %1" : "=r"(value_) : "i"(csr) : "memory"); \
-		value_;                                                          \
+		value_;                                                               \
 	})
 #define csr_write(csr, value) \
 	({ __asm__ volatile("csrw %0, %1" : : "i"(csr), "rK"((u64)(value)) : "memory"); })
-#define csr_swap(csr, value)                                                                       \
-	({                                                                                         \
-		u64 old_;                                                                          \
-		__asm__ volatile("csrrw %0, %1, %2"                                                \
-				 : "=r"(old_)                                                      \
-				 : "i"(csr), "rK"((u64)(value))                                    \
-				 : "memory");                                                      \
-		old_;                                                                              \
+#define csr_swap(csr, value)                                    \
+	({                                                      \
+		u64 old_;                                       \
+		__asm__ volatile("csrrw %0, %1, %2"             \
+				 : "=r"(old_)                   \
+				 : "i"(csr), "rK"((u64)(value)) \
+				 : "memory");                   \
+		old_;                                           \
 	})
 #define csr_set(csr, bits) \
 	({ __asm__ volatile("csrs %0, %1" : : "i"(csr), "rK"((u64)(bits)) : "memory"); })

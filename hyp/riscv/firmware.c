@@ -17,8 +17,7 @@ struct sbi_ret firmware_call(u64 extension, u64 function, u64 arg0, u64 arg1, u6
 
 bool firmware_has(u64 extension)
 {
-	struct sbi_ret ret =
-		firmware_call(SBI_EXT_BASE, SBI_BASE_PROBE_EXTENSION, extension, 0, 0);
+	struct sbi_ret ret = firmware_call(SBI_EXT_BASE, SBI_BASE_PROBE_EXTENSION, extension, 0, 0);
 
 	return ret.error == SBI_SUCCESS && ret.value != 0;
 }

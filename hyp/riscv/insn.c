@@ -62,9 +62,9 @@ static u32 transform_16(u32 insn)
 	u32 reg = short_reg(insn), rd = bits(insn, 11, 7), rs2 = bits(insn, 6, 2);
 
 	switch (QUADRANT_AND_FUNCT3(insn)) {
-	case 0 << 3 | 1: return load(INSN_LOAD_FP, WIDTH_D, reg);   /* c.fld */
-	case 0 << 3 | 2: return load(INSN_LOAD, WIDTH_W, reg);	    /* c.lw */
-	case 0 << 3 | 3: return load(INSN_LOAD, WIDTH_D, reg);	    /* c.ld */
+	case 0 << 3 | 1: return load(INSN_LOAD_FP, WIDTH_D, reg); /* c.fld */
+	case 0 << 3 | 2: return load(INSN_LOAD, WIDTH_W, reg);	  /* c.lw */
+	case 0 << 3 | 3: return load(INSN_LOAD, WIDTH_D, reg);	  /* c.ld */
 	case 0 << 3 | 4: return transform_zcb(insn);
 	case 0 << 3 | 5: return store(INSN_STORE_FP, WIDTH_D, reg); /* c.fsd */
 	case 0 << 3 | 6: return store(INSN_STORE, WIDTH_W, reg);    /* c.sw */

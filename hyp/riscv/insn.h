@@ -57,7 +57,8 @@ bool insn_faults_as_store(u32 insn);
 /* The transformed instruction of 16 or 32 bits. 0: a compressed one that accesses no memory. */
 u32 insn_transform(u32 insn);
 
-/* Whether htinst holds a transformed instruction: not 0, not a pseudoinstruction, nothing custom. */
+/* Whether htinst holds a transformed instruction: not 0, not a pseudoinstruction, nothing custom.
+ */
 static inline bool insn_is_transformed(u64 htinst)
 {
 	return (htinst & 1) && !(htinst >> 32);

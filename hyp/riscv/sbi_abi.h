@@ -31,13 +31,13 @@
 #define SBI_EXT_DBCN   0x4442434e
 
 /* Base (chapter 4) */
-#define SBI_BASE_GET_SPEC_VERSION  0
-#define SBI_BASE_GET_IMPL_ID	   1
-#define SBI_BASE_GET_IMPL_VERSION  2
-#define SBI_BASE_PROBE_EXTENSION   3
-#define SBI_BASE_GET_MVENDORID	   4
-#define SBI_BASE_GET_MARCHID	   5
-#define SBI_BASE_GET_MIMPID	   6
+#define SBI_BASE_GET_SPEC_VERSION 0
+#define SBI_BASE_GET_IMPL_ID	  1
+#define SBI_BASE_GET_IMPL_VERSION 2
+#define SBI_BASE_PROBE_EXTENSION  3
+#define SBI_BASE_GET_MVENDORID	  4
+#define SBI_BASE_GET_MARCHID	  5
+#define SBI_BASE_GET_MIMPID	  6
 
 /* Legacy (chapter 5): the extension is the function */
 #define SBI_LEGACY_SET_TIMER		  0
@@ -64,25 +64,25 @@
 #define SBI_RFENCE_HFENCE_VVMA	    6
 
 /* Hart state management (chapter 9) */
-#define SBI_HSM_HART_START	   0
-#define SBI_HSM_HART_STOP	   1
-#define SBI_HSM_HART_GET_STATUS	   2
-#define SBI_HSM_HART_SUSPEND	   3
-#define SBI_HSM_STARTED		   0
-#define SBI_HSM_STOPPED		   1
-#define SBI_HSM_START_PENDING	   2
-#define SBI_HSM_STOP_PENDING	   3
-#define SBI_HSM_SUSPENDED	   4
-#define SBI_HSM_SUSPEND_RETENTIVE  0x00000000
+#define SBI_HSM_HART_START	      0
+#define SBI_HSM_HART_STOP	      1
+#define SBI_HSM_HART_GET_STATUS	      2
+#define SBI_HSM_HART_SUSPEND	      3
+#define SBI_HSM_STARTED		      0
+#define SBI_HSM_STOPPED		      1
+#define SBI_HSM_START_PENDING	      2
+#define SBI_HSM_STOP_PENDING	      3
+#define SBI_HSM_SUSPENDED	      4
+#define SBI_HSM_SUSPEND_RETENTIVE     0x00000000
 #define SBI_HSM_SUSPEND_NON_RETENTIVE 0x80000000
 
 /* System reset (chapter 10) */
-#define SBI_SRST_RESET			0
-#define SBI_SRST_SHUTDOWN		0
-#define SBI_SRST_COLD_REBOOT		1
-#define SBI_SRST_WARM_REBOOT		2
-#define SBI_SRST_REASON_NONE		0
-#define SBI_SRST_REASON_SYSTEM_FAILURE	1
+#define SBI_SRST_RESET		       0
+#define SBI_SRST_SHUTDOWN	       0
+#define SBI_SRST_COLD_REBOOT	       1
+#define SBI_SRST_WARM_REBOOT	       2
+#define SBI_SRST_REASON_NONE	       0
+#define SBI_SRST_REASON_SYSTEM_FAILURE 1
 
 /* Performance monitoring unit (chapter 11) */
 #define SBI_PMU_NUM_COUNTERS		0

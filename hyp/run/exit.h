@@ -16,10 +16,10 @@ struct vcpu *exit_handle_ecall(struct vcpu *vcpu, u64 scause);
 struct vcpu *exit_handle(struct vcpu *vcpu, u64 scause);
 
 /* The handlers of one kind of trap each. */
-exit_action_t exit_guest_page_fault(struct vcpu *vcpu, u64 cause);	/* fault.c: load, store */
-exit_action_t exit_fetch_guest_page_fault(struct vcpu *vcpu);		/* fault.c */
-exit_action_t exit_virtual_instruction(struct vcpu *vcpu);		/* instruction.c */
-exit_action_t exit_illegal_instruction(struct vcpu *vcpu);		/* instruction.c */
+exit_action_t exit_guest_page_fault(struct vcpu *vcpu, u64 cause); /* fault.c: load, store */
+exit_action_t exit_fetch_guest_page_fault(struct vcpu *vcpu);	   /* fault.c */
+exit_action_t exit_virtual_instruction(struct vcpu *vcpu);	   /* instruction.c */
+exit_action_t exit_illegal_instruction(struct vcpu *vcpu);	   /* instruction.c */
 
 /* Raises an exception in the guest; the result is what such a handler returns then. */
 exit_action_t exit_inject(struct vcpu *vcpu, u64 cause, u64 tval);

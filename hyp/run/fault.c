@@ -69,8 +69,9 @@ static inline exit_action_t emulate_load(struct vcpu *vcpu, struct mmio_region *
 }
 
 /* A function of its own, so that loads need not keep in registers what only stores need. */
-static __attribute__((noinline)) exit_action_t
-emulate_store(struct vcpu *vcpu, struct mmio_region *region, u64 insn, gpa_t gpa)
+static __attribute__((noinline)) exit_action_t emulate_store(struct vcpu *vcpu,
+							     struct mmio_region *region, u64 insn,
+							     gpa_t gpa)
 {
 	u64 size = insn_access_size(insn);
 	struct mmio_access access;
@@ -115,7 +116,8 @@ static bool is_explicit(const struct vcpu *vcpu, u64 gva, gpa_t gpa)
 
 /*
  * A page table of the guest lies where no RAM is: an access fault of the kind of the original
- * access. scause should tell that kind, but QEMU 7.2 reports every implicit fault as that of a load.
+ * access. scause should tell that kind, but QEMU 7.2 reports every implicit fault as that of a
+ * load.
  */
 static exit_action_t implicit_fault(struct vcpu *vcpu, u64 cause, u64 gva)
 {

@@ -32,7 +32,8 @@ static bool emulate_counter(struct vcpu *vcpu, const struct insn_csr *insn)
 		return false;
 	if (insn->is_write || (vcpu_was_in_user_mode() && !(csr_read(CSR_SCOUNTEREN) & bit)))
 		return false;
-	vcpu_set_gpr(vcpu, insn->rd, pmu_read(vcpu, insn->csr == CSR_CYCLE ? PMU_CYCLE : PMU_INSTRET));
+	vcpu_set_gpr(vcpu, insn->rd,
+		     pmu_read(vcpu, insn->csr == CSR_CYCLE ? PMU_CYCLE : PMU_INSTRET));
 	vcpu->stats.csr_emulated++;
 	return true;
 }

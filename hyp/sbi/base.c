@@ -8,8 +8,8 @@
 #define DOPPEL_IMPL_VERSION 1
 
 /*
- * The guest's harts are of the make of the machine's. This one and the next are not inlined, so that
- * the calls that guests make often need no stack frame.
+ * The guest's harts are of the make of the machine's. This one and the next are not inlined, so
+ * that the calls that guests make often need no stack frame.
  */
 static __attribute__((noinline)) exit_action_t machine_id(struct vcpu *vcpu, u64 function)
 {

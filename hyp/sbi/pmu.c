@@ -4,12 +4,12 @@
 #include "sbi/sbi.h"
 
 /* Event identifiers: type in bits 19:16, code in 15:0 (sections 11.1 to 11.5). */
-#define EVENT_TYPE(index)      ((index) >> 16 & 0xf)
-#define EVENT_CODE(index)      ((index)&0xffff)
-#define EVENT_TYPE_HARDWARE    0
-#define EVENT_TYPE_FIRMWARE    15
-#define EVENT_HW_CPU_CYCLES    1
-#define EVENT_HW_INSTRUCTIONS  2
+#define EVENT_TYPE(index)     ((index) >> 16 & 0xf)
+#define EVENT_CODE(index)     ((index)&0xffff)
+#define EVENT_TYPE_HARDWARE   0
+#define EVENT_TYPE_FIRMWARE   15
+#define EVENT_HW_CPU_CYCLES   1
+#define EVENT_HW_INSTRUCTIONS 2
 
 #define CONFIG_SKIP_MATCH  BIT(0)
 #define CONFIG_CLEAR_VALUE BIT(1)
@@ -113,8 +113,8 @@ static exit_action_t start(struct vcpu *vcpu)
 	if (!counter_set(gpr[REG_A0], gpr[REG_A1], &counters))
 		return sbi_error(vcpu, SBI_ERR_INVALID_PARAM);
 	if (gpr[REG_A2] & ~START_SET_VALUE) /* no snapshot: there is no shared memory */
-		return sbi_error(vcpu, (gpr[REG_A2] & BIT(1)) ? SBI_ERR_NO_SHMEM
-							      : SBI_ERR_INVALID_PARAM);
+		return sbi_error(vcpu,
+				 (gpr[REG_A2] & BIT(1)) ? SBI_ERR_NO_SHMEM : SBI_ERR_INVALID_PARAM);
 	for (unsigned i = 0; i < PMU_COUNTERS; i++) {
 		if (!(counters >> i & 1))
 			continue;
@@ -142,8 +142,8 @@ static exit_action_t stop(struct vcpu *vcpu)
 	if (!counter_set(gpr[REG_A0], gpr[REG_A1], &counters))
 		return sbi_error(vcpu, SBI_ERR_INVALID_PARAM);
 	if (gpr[REG_A2] & ~STOP_RESET)
-		return sbi_error(vcpu, (gpr[REG_A2] & BIT(1)) ? SBI_ERR_NO_SHMEM
-							      : SBI_ERR_INVALID_PARAM);
+		return sbi_error(vcpu,
+				 (gpr[REG_A2] & BIT(1)) ? SBI_ERR_NO_SHMEM : SBI_ERR_INVALID_PARAM);
 	for (unsigned i = 0; i < PMU_COUNTERS; i++) {
 		if (!(counters >> i & 1))
 			continue;

@@ -46,12 +46,8 @@ exit_action_t sbi_rfence(struct vcpu *vcpu, u64 function)
 	u64 targets;
 
 	switch (function) {
-	case SBI_RFENCE_FENCE_I:
-		fence = (struct fence){ .kind = FENCE_I };
-		break;
-	case SBI_RFENCE_SFENCE_VMA:
-		fence.kind = FENCE_VMA;
-		break;
+	case SBI_RFENCE_FENCE_I: fence = (struct fence){ .kind = FENCE_I }; break;
+	case SBI_RFENCE_SFENCE_VMA: fence.kind = FENCE_VMA; break;
 	case SBI_RFENCE_SFENCE_VMA_ASID:
 		fence.kind = FENCE_VMA_ASID;
 		fence.asid = gpr[REG_A4];

@@ -70,8 +70,8 @@ void sbi_remote_fence(struct vcpu *vcpu, u64 targets, const struct fence *fence)
 
 /*
  * Decodes a hart mask (SBI 2.0 section 3.1): bit n of mask is hart base + n, base -1 all harts.
- * *targets gets a bit for each hart of the VM that is meant; false: a hart is meant that the VM does
- * not have.
+ * *targets gets a bit for each hart of the VM that is meant; false: a hart is meant that the VM
+ * does not have.
  */
 bool sbi_hart_mask(const struct vcpu *vcpu, u64 mask, u64 base, u64 *targets);
 

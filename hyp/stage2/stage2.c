@@ -93,7 +93,8 @@ static void set_entry(u64 *entry, u64 value)
 	__atomic_store_n(entry, value, __ATOMIC_RELEASE);
 }
 
-/* Finds the entry that translates gpa: a leaf at any level, or the invalid entry that ends the walk. */
+/* Finds the entry that translates gpa: a leaf at any level, or the invalid entry that ends the
+ * walk. */
 static u64 *find_entry(const struct stage2 *s2, u64 gpa, unsigned *level)
 {
 	u64 *table = s2->root;

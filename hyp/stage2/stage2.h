@@ -43,8 +43,8 @@ struct stage2_leaf {
 /* What can go wrong; each leaves what was mapped before as it was, except where told. */
 enum stage2_error {
 	STAGE2_OK = 0,
-	STAGE2_ERR_RANGE = -1,	  /* misaligned, empty, beyond 2^41, or without permissions */
-	STAGE2_ERR_EXISTS = -2,	  /* part of the range is mapped already */
+	STAGE2_ERR_RANGE = -1,	   /* misaligned, empty, beyond 2^41, or without permissions */
+	STAGE2_ERR_EXISTS = -2,	   /* part of the range is mapped already */
 	STAGE2_ERR_NO_MEMORY = -3, /* no page for a table */
 };
 

@@ -37,7 +37,8 @@ void tlb_enter(struct guest_mmu *mmu, const void *vcpu, bool stayed)
 	csr_write(CSR_HGATP, stage2_hgatp(&mmu->s2, mmu->vmid.id));
 	spin_unlock(&lock);
 
-	/* VMIDs of an older generation may mean somebody else by now; without VMIDs they always do. */
+	/* VMIDs of an older generation may mean somebody else by now; without VMIDs they always do.
+	 */
 	if (hart->vmid_generation != generation || (!pool.bits && hart->last_stage2 != mmu)) {
 		hfence_gvma_all();
 		mmu->last_vcpu[hart->index] = NULL;

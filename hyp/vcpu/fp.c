@@ -102,8 +102,7 @@ void fp_unload(struct vcpu *vcpu)
 	struct fp_state *fp = &vcpu->fp;
 	u64 status = csr_read(CSR_SSTATUS);
 
-	if (fp->fp_is_loaded &&
-	    field(status, SSTATUS_FS, SSTATUS_FS_SHIFT) == EXT_STATE_DIRTY)
+	if (fp->fp_is_loaded && field(status, SSTATUS_FS, SSTATUS_FS_SHIFT) == EXT_STATE_DIRTY)
 		fp_regs_save(fp->f, &fp->fcsr);
 	if (fp->v_is_loaded && field(status, SSTATUS_VS, SSTATUS_VS_SHIFT) == EXT_STATE_DIRTY)
 		vector_regs_save(fp->v, fp->v_csrs);

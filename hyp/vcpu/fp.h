@@ -11,8 +11,8 @@
 struct fp_state {
 	u64 f[32];
 	u64 fcsr;
-	u64 v_csrs[4];	   /* vstart, vcsr, vl, vtype */
-	void *v;	   /* 32 registers of vlenb bytes; NULL: the machine has no vectors */
+	u64 v_csrs[4]; /* vstart, vcsr, vl, vtype */
+	void *v;       /* 32 registers of vlenb bytes; NULL: the machine has no vectors */
 	bool fp_is_loaded, v_is_loaded; /* the hart's registers hold the state */
 };
 

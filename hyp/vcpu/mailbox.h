@@ -7,8 +7,8 @@
 #include "lib/types.h"
 
 enum fence_kind {
-	FENCE_I,       /* instruction fetch */
-	FENCE_VMA,     /* a range of addresses, all address spaces */
+	FENCE_I,	/* instruction fetch */
+	FENCE_VMA,	/* a range of addresses, all address spaces */
 	FENCE_VMA_ASID, /* a range of addresses, one address space */
 };
 
@@ -18,10 +18,10 @@ struct fence {
 	u64 asid;
 };
 
-#define FENCE_ALL	 UINT64_MAX
-#define MAILBOX_FENCES	 8
+#define FENCE_ALL      UINT64_MAX
+#define MAILBOX_FENCES 8
 /* Beyond this many pages one fence of everything is cheaper. */
-#define FENCE_MAX_PAGES	 64
+#define FENCE_MAX_PAGES 64
 
 struct mailbox {
 	struct spinlock lock;

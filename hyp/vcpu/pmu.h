@@ -5,11 +5,11 @@
 
 #include "lib/types.h"
 
-#define PMU_CYCLE	   0
-#define PMU_INSTRET	   1
-#define PMU_FIRST_FW	   2 /* firmware counters follow */
-#define PMU_FW_COUNTERS	   16
-#define PMU_COUNTERS	   (PMU_FIRST_FW + PMU_FW_COUNTERS)
+#define PMU_CYCLE	0
+#define PMU_INSTRET	1
+#define PMU_FIRST_FW	2 /* firmware counters follow */
+#define PMU_FW_COUNTERS 16
+#define PMU_COUNTERS	(PMU_FIRST_FW + PMU_FW_COUNTERS)
 
 struct pmu_counter {
 	bool is_configured;

@@ -9,7 +9,7 @@ struct vcpu_features vcpu_features;
 #define XLEN_64 2UL /* of hstatus.VSXL (section 3.1.6.2) */
 
 /* Exceptions that go to the guest directly: those that it alone can cause and should handle. */
-#define GUEST_EXCEPTIONS                                                               \
+#define GUEST_EXCEPTIONS                                                                    \
 	(BIT(CAUSE_FETCH_MISALIGNED) | BIT(CAUSE_BREAKPOINT) | BIT(CAUSE_LOAD_MISALIGNED) | \
 	 BIT(CAUSE_STORE_MISALIGNED) | BIT(CAUSE_ECALL_U) | BIT(CAUSE_FETCH_PAGE_FAULT) |   \
 	 BIT(CAUSE_LOAD_PAGE_FAULT) | BIT(CAUSE_STORE_PAGE_FAULT) | BIT(CAUSE_SOFTWARE_CHECK))
@@ -22,17 +22,17 @@ static const struct {
 	const char *name;
 	u64 henvcfg;
 } gated[] = {
-	{ "sstc", HENVCFG_STCE },     { "svpbmt", HENVCFG_PBMTE },
-	{ "svadu", HENVCFG_ADUE },    { "zicbom", ENVCFG_CBIE_FLUSH | ENVCFG_CBCFE },
+	{ "sstc", HENVCFG_STCE },  { "svpbmt", HENVCFG_PBMTE },
+	{ "svadu", HENVCFG_ADUE }, { "zicbom", ENVCFG_CBIE_FLUSH | ENVCFG_CBCFE },
 	{ "zicboz", ENVCFG_CBZE },
 };
 
 /* Extensions of state or control that Doppel does not switch or offer to guests yet. */
 static const char *const withheld[] = {
-	"h",	   "smaia",  "ssaia",	 "smstateen", "ssstateen", "sscofpmf", "smcdeleg",
-	"ssccfg",  "sscsrind", "smcsrind", "zicfilp", "zicfiss",   "ssnpm",    "smnpm",
-	"supm",	   "sspm",   "ssdbltrp", "smdbltrp",  "shcounterenw", "sha",   "shgatpa",
-	"shtvala", "shvsatpa", "shvstvala", "shvstvecd", "smctr",  "ssctr",    "smrnmi",
+	"h",	   "smaia",    "ssaia",	    "smstateen", "ssstateen",	 "sscofpmf", "smcdeleg",
+	"ssccfg",  "sscsrind", "smcsrind",  "zicfilp",	 "zicfiss",	 "ssnpm",    "smnpm",
+	"supm",	   "sspm",     "ssdbltrp",  "smdbltrp",	 "shcounterenw", "sha",	     "shgatpa",
+	"shtvala", "shvsatpa", "shvstvala", "shvstvecd", "smctr",	 "ssctr",    "smrnmi",
 };
 
 static u64 write_and_read_back_henvcfg(u64 value)
@@ -78,7 +78,8 @@ void vcpu_probe(void)
 	if (!features->has_seed)
 		isa_remove(features->isa, "zkr");
 	features->has_fp = isa_has(machine.isa, "f");
-	features->has_stateen = isa_has(machine.isa, "smstateen") || isa_has(machine.isa, "ssstateen");
+	features->has_stateen =
+		isa_has(machine.isa, "smstateen") || isa_has(machine.isa, "ssstateen");
 	if (features->has_stateen) {
 		features->has_stateen = PROBE_CSR_WRITE(CSR_HSTATEEN0, 0);
 		features->hstateen0 = STATEEN0_FCSR | STATEEN0_JVT | STATEEN0_ENVCFG | STATEEN0_SE;

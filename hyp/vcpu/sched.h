@@ -41,7 +41,8 @@ void sched_yield(struct vcpu *vcpu);
 void sched_block(struct vcpu *vcpu, u64 deadline);
 void sched_stop(struct vcpu *vcpu);
 
-/* After an interrupt of this hart: whether its vCPU's time is over. Keeps hstatus.VTW up to date. */
+/* After an interrupt of this hart: whether its vCPU's time is over. Keeps hstatus.VTW up to date.
+ */
 bool sched_should_yield(void);
 
 /* The vCPU on this hart gives up the rest of its time slice. */

@@ -19,8 +19,19 @@
 struct vm;
 
 /* General registers by number; the calling convention's names of those that SBI uses. */
-enum gpr { REG_ZERO = 0, REG_RA = 1, REG_SP = 2, REG_A0 = 10, REG_A1, REG_A2, REG_A3, REG_A4,
-	   REG_A5, REG_A6, REG_A7 };
+enum gpr {
+	REG_ZERO = 0,
+	REG_RA = 1,
+	REG_SP = 2,
+	REG_A0 = 10,
+	REG_A1,
+	REG_A2,
+	REG_A3,
+	REG_A4,
+	REG_A5,
+	REG_A6,
+	REG_A7
+};
 
 /* A bit for each register that an exit handler preserves: gp, s0, s1, s2 to s11 (see switch.S). */
 #define SAVED_REGS (1UL << 3 | 3UL << 8 | 0x3ffUL << 18)
@@ -36,7 +47,8 @@ struct vs_csrs {
 	u64 stval;
 	u64 satp;
 	u64 stimecmp;	/* Sstc, in guest time */
-	u64 scounteren; /* these two have no VS copy: they are the hart's own while the guest runs */
+	u64 scounteren; /* these two have no VS copy: they are the hart's own while the guest runs
+			 */
 	u64 senvcfg;
 	u64 sstateen0;
 	u64 hvip; /* VSSIP, VSTIP, VSEIP as pending, besides what Sstc raises */
@@ -66,11 +78,11 @@ enum fate {
 
 struct vcpu {
 	/* What hyp/vcpu/switch.S sees (offsets in vcpu/asm_offsets.c). */
-	u64 gpr[32];  /* x0 is never written: use vcpu_set_gpr() */
-	u64 pc;	      /* sepc */
-	u64 host_sp;  /* of vcpu_run(), while the guest runs */
+	u64 gpr[32];	       /* x0 is never written: use vcpu_set_gpr() */
+	u64 pc;		       /* sepc */
+	u64 host_sp;	       /* of vcpu_run(), while the guest runs */
 	u64 saved_reg_written; /* one of s0 to s11 is newer in gpr[] than in the register */
-	struct hart *hart; /* on which it runs, NULL: on none; tp of that hart's hypervisor */
+	struct hart *hart;     /* on which it runs, NULL: on none; tp of that hart's hypervisor */
 
 	u64 requests; /* REQUEST_*, atomic */
 
@@ -102,7 +114,8 @@ struct vcpu {
 
 	struct fp_state fp;
 
-	/* The sources of cycle and instret: host value + offset on a hart, the value itself off it. */
+	/* The sources of cycle and instret: host value + offset on a hart, the value itself off it.
+	 */
 	u64 cycle_offset, instret_offset;
 	struct pmu pmu;
 
@@ -116,11 +129,11 @@ struct vcpu {
 struct vcpu_features {
 	bool has_fp;
 	bool has_vector;
-	bool has_sstc;		/* the guest may use stimecmp */
-	bool sstc_hides_stip;	/* vsip.STIP reads 0 when vstimecmp raised it (QEMU 7.2) */
+	bool has_sstc;	      /* the guest may use stimecmp */
+	bool sstc_hides_stip; /* vsip.STIP reads 0 when vstimecmp raised it (QEMU 7.2) */
 	bool has_stateen;
-	bool has_seed;		/* the firmware lets S-mode read the seed CSR (Zkr) */
-	u64 henvcfg;		/* as it reads back */
+	bool has_seed; /* the firmware lets S-mode read the seed CSR (Zkr) */
+	u64 henvcfg;   /* as it reads back */
 	u64 hstateen0;
 	char isa[ISA_STRING_MAX]; /* what guests are told */
 };
@@ -202,8 +215,8 @@ static inline bool vcpu_was_in_user_mode(void)
 }
 
 /*
- * Runs the vCPU that is loaded on this hart. At each exit of the guest exit_handle() (run/exit.c) is
- * called with it and scause; when that returns NULL, the vCPU has to leave the hart and this
+ * Runs the vCPU that is loaded on this hart. At each exit of the guest exit_handle() (run/exit.c)
+ * is called with it and scause; when that returns NULL, the vCPU has to leave the hart and this
  * returns.
  */
 void vcpu_run(struct vcpu *vcpu);

@@ -48,7 +48,7 @@ static const char *unknown_property(const struct fdt *fdt, int node)
 					     "initrd",	   "bootargs", "autostart", "phandle" };
 	struct fdt_property prop;
 
-	fdt_for_each_property(fdt, prop, node) {
+	fdt_for_each_property (fdt, prop, node) {
 		bool found = false;
 
 		for (unsigned i = 0; i < ARRAY_SIZE(known); i++)
@@ -73,7 +73,7 @@ static const char *read_devices(const struct fdt *fdt, int node, struct vm_descr
 	int devices = fdt_find_child(fdt, node, "devices"), child;
 
 	d->has_serial = d->has_rtc = d->has_test = devices == FDT_NONE;
-	fdt_for_each_child(fdt, child, devices) {
+	fdt_for_each_child (fdt, child, devices) {
 		const char *name = fdt_node_name(fdt, child);
 
 		if (strcmp(name, "serial") == 0)
@@ -85,17 +85,17 @@ static const char *read_devices(const struct fdt *fdt, int node, struct vm_descr
 		else
 			return name;
 	}
-	fdt_for_each_child(fdt, child, node) {
+	fdt_for_each_child (fdt, child, node) {
 		if (child != devices)
 			return fdt_node_name(fdt, child);
 	}
 	return NULL;
 }
 
-#define FAIL(...)                                               \
-	do {                                                    \
-		snprintf(error, VM_ERROR_SIZE, __VA_ARGS__);    \
-		return error;                                   \
+#define FAIL(...)                                            \
+	do {                                                 \
+		snprintf(error, VM_ERROR_SIZE, __VA_ARGS__); \
+		return error;                                \
 	} while (0)
 
 const char *description_read(const struct fdt *fdt, int node, struct vm_description *d,
@@ -126,7 +126,8 @@ const char *description_read(const struct fdt *fdt, int node, struct vm_descript
 	d->memory_size = memory ? parse_size(memory) : 0;
 	if (d->memory_size < VM_MIN_MEMORY || !IS_ALIGNED(d->memory_size, RAM_GRANULE))
 		FAIL("VM %s: memory must be a size such as \"512M\", at least 8M and a multiple of "
-		     "2M", name);
+		     "2M",
+		     name);
 	d->kernel = read_payload(fdt, node, "kernel");
 	if (!d->kernel.size)
 		FAIL("VM %s: kernel is missing; give it as /incbin/(\"FILE\")", name);

@@ -7,10 +7,10 @@
 #include "lib/types.h"
 #include "vplic/vplic.h"
 
-#define VM_NAME_SIZE   32
-#define VM_MAX_VCPUS   VPLIC_MAX_VCPUS
-#define VM_MIN_MEMORY  MIB(8)
-#define VM_ERROR_SIZE  192
+#define VM_NAME_SIZE  32
+#define VM_MAX_VCPUS  VPLIC_MAX_VCPUS
+#define VM_MIN_MEMORY MIB(8)
+#define VM_ERROR_SIZE 192
 
 /* Bytes that the description holds; they stay where the bootloader put them. */
 struct payload {
@@ -20,10 +20,10 @@ struct payload {
 
 struct vm_description {
 	char name[VM_NAME_SIZE];
-	unsigned nr_vcpus; /* 1 to VM_MAX_VCPUS */
-	u64 memory_size;   /* bytes, a multiple of 2 MiB */
+	unsigned nr_vcpus;	       /* 1 to VM_MAX_VCPUS */
+	u64 memory_size;	       /* bytes, a multiple of 2 MiB */
 	struct payload kernel, initrd; /* initrd.size 0: none */
-	const char *bootargs; /* "" when none */
+	const char *bootargs;	       /* "" when none */
 	bool autostart;
 	bool has_serial, has_rtc, has_test;
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The device tree that a guest gets, as QEMU's virt machine would tell it (docs/guest-machine.md). */
+/* The device tree that a guest gets, as QEMU's virt machine would tell it (docs/guest-machine.md).
+ */
 #include "vm/guest_dt.h"
 #include "dev/goldfish_rtc.h"
 #include "dev/ns16550.h"

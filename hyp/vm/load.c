@@ -12,10 +12,10 @@
 #define IMAGE_HEADER_SIZE 0x40
 
 /* ELF64 (System V gABI, chapters 4 and 5). */
-#define ELF_CLASS_64   2
-#define ELF_DATA_LSB   1
-#define ELF_MACHINE_RV 243
-#define ELF_PT_LOAD    1
+#define ELF_CLASS_64	 2
+#define ELF_DATA_LSB	 1
+#define ELF_MACHINE_RV	 243
+#define ELF_PT_LOAD	 1
 #define ELF_MAX_SEGMENTS 64
 
 struct elf_header {
@@ -91,9 +91,9 @@ static const char *plan_elf(const struct payload *file, gpa_t ram, u64 limit, u6
 
 		if (s.type != ELF_PT_LOAD || s.memsz == 0)
 			continue;
-		if (s.offset > file->size || s.filesz > file->size - s.offset ||
-		    s.filesz > s.memsz)
-			return "a segment of the ELF kernel lies outside the file; is it truncated?";
+		if (s.offset > file->size || s.filesz > file->size - s.offset || s.filesz > s.memsz)
+			return "a segment of the ELF kernel lies outside the file; is it "
+			       "truncated?";
 		if (s.paddr < ram.v || s.paddr > limit || s.memsz > limit - s.paddr)
 			return "a segment of the ELF kernel does not fit into the VM's memory";
 		*end = MAX(*end, s.paddr + s.memsz);

@@ -66,7 +66,8 @@ static void rtc_alarm_expired(struct timer *timer)
 	spin_unlock(&vm->lock);
 }
 
-/* The devices call these with the lock of the VM held: what is asked for is done after the access. */
+/* The devices call these with the lock of the VM held: what is asked for is done after the access.
+ */
 static void note_end(struct vm *vm, enum vm_end end)
 {
 	if (vm->end == VM_GOES_ON)
@@ -151,7 +152,8 @@ static bool map_memory(struct vm *vm)
 	for (unsigned i = 0; i < vm->memory.nr_pieces; i++) {
 		const struct ram_piece *piece = &vm->memory.pieces[i];
 
-		if (stage2_map(&vm->mmu.s2, gpa, piece->start, piece->size, STAGE2_RWX) != STAGE2_OK)
+		if (stage2_map(&vm->mmu.s2, gpa, piece->start, piece->size, STAGE2_RWX) !=
+		    STAGE2_OK)
 			return false;
 		gpa.v += piece->size;
 	}

@@ -60,8 +60,8 @@ struct vm {
 extern struct vm *vms[VMS_MAX];
 extern unsigned nr_vms;
 
-#define for_each_vcpu(vcpu, vm)                                                             \
-	for (struct vcpu *const *at_ = (vm)->vcpus, *vcpu;                                     \
+#define for_each_vcpu(vcpu, vm)                            \
+	for (struct vcpu *const *at_ = (vm)->vcpus, *vcpu; \
 	     at_ < (vm)->vcpus + (vm)->nr_vcpus && ((vcpu) = *at_, true); at_++)
 
 /*

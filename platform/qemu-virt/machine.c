@@ -24,7 +24,7 @@ static void probe_ram(const struct fdt *fdt)
 	int root = fdt_root(fdt), reserved = fdt_find_path(fdt, "/reserved-memory"), node;
 	u64 start, size;
 
-	fdt_for_each_child(fdt, node, root) {
+	fdt_for_each_child (fdt, node, root) {
 		const char *type = fdt_string(fdt, node, "device_type");
 
 		if (!type || strcmp(type, "memory") != 0)
@@ -34,7 +34,7 @@ static void probe_ram(const struct fdt *fdt)
 	}
 	for (u32 i = 0; fdt_reservation(fdt, i, &start, &size); i++)
 		add_range(machine.reserved, &machine.nr_reserved, start, size);
-	fdt_for_each_child(fdt, node, reserved) {
+	fdt_for_each_child (fdt, node, reserved) {
 		for (u32 i = 0; fdt_reg(fdt, node, reserved, i, &start, &size); i++)
 			add_range(machine.reserved, &machine.nr_reserved, start, size);
 	}
@@ -79,7 +79,7 @@ static void probe_harts(const struct fdt *fdt, u64 boot_hartid)
 	machine.timebase_hz = timebase;
 	machine.harts[0].id = boot_hartid;
 	machine.nr_harts = 1;
-	fdt_for_each_child(fdt, cpu, cpus) {
+	fdt_for_each_child (fdt, cpu, cpus) {
 		const char *type = fdt_string(fdt, cpu, "device_type");
 		u64 id;
 

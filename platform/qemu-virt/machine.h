@@ -15,15 +15,16 @@ struct machine_range {
 };
 
 struct machine_hart {
-	u64 id;			/* mhartid */
-	unsigned plic_context;	/* the one that drives this hart's S-mode external interrupt */
+	u64 id;		       /* mhartid */
+	unsigned plic_context; /* the one that drives this hart's S-mode external interrupt */
 	bool has_plic_context;
 };
 
 struct machine {
 	const char *model;
 	u64 timebase_hz;
-	char isa[ISA_STRING_MAX]; /* what all harts have in common: those that differ are left out */
+	char isa[ISA_STRING_MAX]; /* what all harts have in common: those that differ are left out
+				   */
 	bool has_isa_list;	  /* the tree also tells it as riscv,isa-extensions */
 	const char *mmu_type;	  /* NULL: the tree does not tell */
 	u32 cbom_block_size, cboz_block_size, cbop_block_size; /* bytes; 0: not told */

@@ -3,10 +3,10 @@
 #include "platform/qemu-virt/plic.h"
 #include "riscv/io.h"
 
-#define PRIORITY(source)	 (base + 4UL * (source))
-#define ENABLE(context, source)	 (base + 0x2000 + 0x80UL * (context) + (source) / 32 * 4)
-#define THRESHOLD(context)	 (base + 0x200000 + 0x1000UL * (context))
-#define CLAIM_COMPLETE(context)	 (THRESHOLD(context) + 4)
+#define PRIORITY(source)	(base + 4UL * (source))
+#define ENABLE(context, source) (base + 0x2000 + 0x80UL * (context) + (source) / 32 * 4)
+#define THRESHOLD(context)	(base + 0x200000 + 0x1000UL * (context))
+#define CLAIM_COMPLETE(context) (THRESHOLD(context) + 4)
 
 static u64 base;
 

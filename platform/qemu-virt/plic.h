@@ -8,7 +8,8 @@
 /* Takes the controller over: no source enabled. */
 void plic_init(hpa_t base);
 
-/* Lets source interrupt the hart behind a context (its S-mode one, as the device tree numbers it). */
+/* Lets source interrupt the hart behind a context (its S-mode one, as the device tree numbers it).
+ */
 void plic_enable(unsigned context, unsigned source);
 
 /* The next pending source for the context, or 0; it stays masked until completed. */

@@ -14,7 +14,8 @@ void uart_put(u8 byte);
 /* True and the byte when one has been received. */
 bool uart_get(u8 *byte);
 
-/* Lets the port interrupt when it has input, or not: then input waits in the port (back-pressure). */
+/* Lets the port interrupt when it has input, or not: then input waits in the port (back-pressure).
+ */
 void uart_enable_input_interrupt(bool enable);
 
 #endif
