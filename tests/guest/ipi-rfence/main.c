@@ -248,7 +248,10 @@ static void test_sfence(void)
 	csr_clear(sip, SIP_SSIP);
 }
 
-/* Remote fence.i: code that returns a number is rewritten while others call it. */
+/*
+ * Remote fence.i: code that returns a number is rewritten between the calls of others. Not during
+ * them: QEMU 10 then translates the old code anew just before it is gone, and keeps that.
+ */
 static u32 code[2] = { INSN_ADDI(REG_A0, 0, 0), INSN_RET };
 
 static void code_caller(u64 n)
@@ -258,10 +261,8 @@ static void code_caller(u64 n)
 
 	arrive();
 	while (!stop) {
-		u64 now;
+		u64 now = epoch;
 
-		function();
-		now = epoch;
 		if (now == told)
 			continue;
 		fence();
