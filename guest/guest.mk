@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Guest programs: every tests/guest/NAME/*.c becomes build/guest/NAME.elf, tests/bench/*.c build/guest/bench.elf.
-# Included by the Makefile; goal `guests`. CROSS_COMPILE=prefix or LLVM=1 choose the toolchain.
+# A Linux program, tests/bench/linux/micro.c, becomes build/guest/linux-micro. Included by the Makefile; goal
+# `guests`. CROSS_COMPILE=prefix or LLVM=1 choose the toolchain.
 
 CROSS_COMPILE ?= riscv64-unknown-elf-
 ifeq ($(LLVM),1)
@@ -26,7 +27,7 @@ guest-objs = $(patsubst %,$(GUEST_BUILD)/%.o,$(basename $(wildcard $(1)/*.c $(1)
 guest-q = $(if $(V),,@echo "  $(1)	$@";)
 
 .PHONY: guests
-guests: $(GUEST_ELFS)
+guests: $(GUEST_ELFS) $(GUEST_BUILD)/linux-micro
 
 $(GUEST_BUILD)/%.o: %.c guest/guest.mk
 	$(call guest-q,CC)mkdir -p $(@D) && $(GUEST_CC) $(CFLAGS_GUEST) -c $< -o $@
@@ -40,5 +41,10 @@ $(GUEST_BUILD)/$(1).elf: $(call guest-objs,$(2)) $(GUEST_LIB_OBJS) guest/lib/gue
 endef
 $(foreach name,$(GUEST_NAMES),$(eval $(call guest-link,$(name),tests/guest/$(name))))
 $(if $(wildcard tests/bench/*.c),$(eval $(call guest-link,bench,tests/bench)))
+
+# A program for a Linux guest: static, without a C library.
+$(GUEST_BUILD)/linux-micro: tests/bench/linux/micro.c guest/guest.mk
+	$(call guest-q,CC)mkdir -p $(@D) && \
+	$(GUEST_CC) $(CFLAGS_GUEST) -c $< -o $@.o && $(GUEST_LD) -nostdlib -static --no-relax -o $@ $@.o
 
 -include $(shell find $(GUEST_BUILD) -name '*.d' 2>/dev/null)
