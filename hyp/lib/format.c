@@ -93,6 +93,12 @@ static void put_string(struct out *out, struct spec *spec, const char *s)
 	put_padded(out, spec, s, (int)strnlen(s, max));
 }
 
+static void put_char(struct out *out, struct spec *spec, char c)
+{
+	spec->zero = false;
+	put_padded(out, spec, &c, 1);
+}
+
 void format(format_sink *sink, void *ctx, const char *fmt, va_list list)
 {
 	struct out out = { sink, ctx };
@@ -121,7 +127,7 @@ void format(format_sink *sink, void *ctx, const char *fmt, va_list list)
 						: va_arg(args, unsigned int),
 				   *fmt == 'x' ? 16 : 10, false);
 			break;
-		case 'c': sink(ctx, (char)va_arg(args, int)); break;
+		case 'c': put_char(&out, &spec, (char)va_arg(args, int)); break;
 		case 's': put_string(&out, &spec, va_arg(args, const char *)); break;
 		case '%': sink(ctx, '%'); break;
 		default: va_end(args); return; /* not a format we know: stop, args are unknown */

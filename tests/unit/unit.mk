@@ -16,3 +16,9 @@ UNIT_vmid := hyp/stage2/vmid.c
 UNIT_tlb := hyp/stage2/tlb.c hyp/stage2/vmid.c
 UNIT_CFLAGS_tlb := $(FAKE_HEADERS)
 UNIT_page := hyp/mem/page.c
+UNIT_ram_pool := hyp/mem/ram_pool.c
+UNIT_guest_memory := hyp/mem/guest_memory.c hyp/mem/ram_pool.c
+UNIT_CFLAGS_guest_memory := -DWINDOW_BASE=0UL
+UNIT_insn := hyp/riscv/insn.c
+UNIT_isa := hyp/riscv/isa.c
+UNIT_random := hyp/lib/random.c
