@@ -43,8 +43,9 @@ $(foreach name,$(GUEST_NAMES),$(eval $(call guest-link,$(name),tests/guest/$(nam
 $(if $(wildcard tests/bench/*.c),$(eval $(call guest-link,bench,tests/bench)))
 
 # A program for a Linux guest: static, without a C library.
-$(GUEST_BUILD)/linux-micro: tests/bench/linux/micro.c guest/guest.mk
+$(GUEST_BUILD)/linux-micro: tests/bench/linux/micro.c tests/bench/linux/linux.ld guest/guest.mk
 	$(call guest-q,CC)mkdir -p $(@D) && \
-	$(GUEST_CC) $(CFLAGS_GUEST) -c $< -o $@.o && $(GUEST_LD) -nostdlib -static --no-relax -o $@ $@.o
+	$(GUEST_CC) $(CFLAGS_GUEST) -c $< -o $@.o && \
+	$(GUEST_LD) -nostdlib -static --no-relax -z noexecstack -T tests/bench/linux/linux.ld -o $@ $@.o
 
 -include $(shell find $(GUEST_BUILD) -name '*.d' 2>/dev/null)
