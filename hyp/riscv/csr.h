@@ -168,6 +168,7 @@
 #define PTE_G	      CSR_BIT(5)
 #define PTE_A	      CSR_BIT(6)
 #define PTE_D	      CSR_BIT(7)
+#define PTE_N	      CSR_BIT(63) /* Svnapot */
 #define PTE_PPN_SHIFT 10
 #define PTE_PPN_MASK  ((CSR_BIT(44) - 1) << PTE_PPN_SHIFT)
 

@@ -3,8 +3,9 @@
 #include "vcpu/guest_walk.h"
 #include "riscv/csr.h"
 
-#define PAGE_SHIFT 12
-#define INDEX_BITS 9
+#define PAGE_SHIFT  12
+#define INDEX_BITS  9
+#define NAPOT_SHIFT 16 /* of the one size that Svnapot has: 64 KiB */
 
 static unsigned levels_of(u64 vsatp)
 {
@@ -30,13 +31,15 @@ bool guest_walk(const struct guest_memory *memory, u64 vsatp, gva_t gva, gpa_t *
 		u64 index = gva.v >> shift & (BIT(INDEX_BITS) - 1), pte, base;
 
 		if (!guest_read_pte(memory, GPA(table + index * sizeof(pte)), &pte) ||
-		    !(pte & PTE_V))
+		    !(pte & PTE_V) || (pte & (PTE_R | PTE_W)) == PTE_W)
 			return false;
 		base = (pte & PTE_PPN_MASK) >> PTE_PPN_SHIFT << PAGE_SHIFT;
 		if (pte & (PTE_R | PTE_X)) {
-			u64 offset = gva.v & (BIT(shift) - 1);
+			u64 offsets = BIT(pte & PTE_N ? NAPOT_SHIFT : shift) - 1;
 
-			*gpa = GPA((base & ~(BIT(shift) - 1)) | offset);
+			if (base & (BIT(shift) - 1)) /* a misaligned superpage */
+				return false;
+			*gpa = GPA((base & ~offsets) | (gva.v & offsets));
 			return true;
 		}
 		table = base;

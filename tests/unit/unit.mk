@@ -22,3 +22,11 @@ UNIT_CFLAGS_guest_memory := -DWINDOW_BASE=0UL
 UNIT_insn := hyp/riscv/insn.c
 UNIT_isa := hyp/riscv/isa.c
 UNIT_random := hyp/lib/random.c
+UNIT_guest_walk := hyp/vcpu/guest_walk.c hyp/mem/guest_memory.c hyp/mem/ram_pool.c
+UNIT_CFLAGS_guest_walk := -DWINDOW_BASE=0UL
+UNIT_mailbox := hyp/vcpu/mailbox.c
+UNIT_CFLAGS_mailbox := $(FAKE_HEADERS)
+UNIT_pmu := hyp/vcpu/pmu.c
+UNIT_CFLAGS_pmu := $(FAKE_HEADERS)
+UNIT_sbi := hyp/sbi/sbi.c
+UNIT_CFLAGS_sbi := $(FAKE_HEADERS)
