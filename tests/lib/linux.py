@@ -148,9 +148,10 @@ class Running:
         ).stdout
         return [int(pid) for pid in said.split()]
 
-    def end(self):
-        """Exit status, waiting for the guest to end; what it still says is kept."""
-        self.process.stdin.close()
+    def power_off(self):
+        """Asks the guest's shell; returns the exit status. What it still says is kept."""
+        if self.process.poll() is None:
+            self.type("poweroff -f\n")
         os.set_blocking(self.process.stdout.fileno(), True)
         rest = self.process.stdout.read() or b""
         self.text += rest.decode(errors="replace").replace("\r", "")
