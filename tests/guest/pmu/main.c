@@ -113,7 +113,7 @@ static void test_firmware(const char *what, u64 event, void (*five_times)(void))
 	five_times();
 	good &= fw_read(counter).value == 1005;
 	good &= stop(counter, STOP_RESET).error == 0;
-	check(good, what);
+	check_but_native(good, what); /* OpenSBI 1.5 does not count an IPI to the hart itself */
 }
 
 static void test_states(void)

@@ -361,10 +361,10 @@ static void test_dbcn(void)
 	check(ret.error == 0 && ret.value == 0, "dbcn: write of nothing");
 	for (u64 fid = SBI_DBCN_WRITE; fid <= SBI_DBCN_READ; fid++) {
 		good = true;
-		for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
+		/* OpenSBI 1.5 takes a hole for memory, and prints all of it */
+		for (unsigned i = 0; i < ARRAY_SIZE(bad) && !native; i++) {
 			ret = sbi_call3(SBI_EXT_DBCN, fid, bad[i].len, bad[i].lo, bad[i].hi);
-			/* OpenSBI takes a device or a hole for memory that S-mode may access */
-			if (ret.error == SBI_ERR_INVALID_PARAM || native)
+			if (ret.error == SBI_ERR_INVALID_PARAM)
 				continue;
 			good = false;
 			print("BAD dbcn %lu, %s: error %ld value %ld\n", fid, bad[i].name,
