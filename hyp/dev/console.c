@@ -18,6 +18,15 @@ void console_set_focus(struct console *console)
 	__atomic_store_n(&focus, console, __ATOMIC_RELEASE);
 }
 
+void console_release_focus(const struct console *from, struct console *next)
+{
+	struct console *expected = (struct console *)from;
+
+	if (__atomic_compare_exchange_n(&focus, &expected, next, false, __ATOMIC_ACQ_REL,
+					__ATOMIC_RELAXED))
+		uart_enable_input_interrupt(true); /* its input may have been full */
+}
+
 static u32 input_count(const struct console *console)
 {
 	return console->head - console->tail;

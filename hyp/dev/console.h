@@ -31,6 +31,9 @@ void console_init(struct console *console, const char *name, void (*input_ready)
 /* Whose console the terminal is; NULL: nobody's, input is dropped. */
 void console_set_focus(struct console *console);
 
+/* Passes the terminal on, if it is from's: its VM has ended. */
+void console_release_focus(const struct console *from, struct console *next);
+
 /* The interrupt handler of the machine's serial port. */
 void console_receive(void);
 

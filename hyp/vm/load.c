@@ -42,7 +42,7 @@ static u64 read_u64(const struct payload *file, u64 offset)
 
 static bool is_elf(const struct payload *file)
 {
-	return file->size >= sizeof(struct elf_header) && memcmp(file->data, "\177ELF", 4) == 0;
+	return file->size >= 4 && memcmp(file->data, "\177ELF", 4) == 0;
 }
 
 static bool is_linux_image(const struct payload *file)
@@ -80,6 +80,8 @@ static const char *plan_elf(const struct payload *file, gpa_t ram, u64 limit, u6
 	struct elf_header header;
 	const char *problem;
 
+	if (file->size < sizeof(header))
+		return "the kernel is a truncated ELF file";
 	memcpy(&header, file->data, sizeof(header));
 	problem = check_elf_header(file, &header);
 	if (problem)
@@ -89,7 +91,7 @@ static const char *plan_elf(const struct payload *file, gpa_t ram, u64 limit, u6
 	for (unsigned i = 0; i < header.phnum; i++) {
 		struct elf_segment s = elf_segment(file, &header, i);
 
-		if (s.type != ELF_PT_LOAD || s.memsz == 0)
+		if (s.type != ELF_PT_LOAD || (s.memsz == 0 && s.filesz == 0))
 			continue;
 		if (s.offset > file->size || s.filesz > file->size - s.offset || s.filesz > s.memsz)
 			return "a segment of the ELF kernel lies outside the file; is it "

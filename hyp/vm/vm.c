@@ -37,13 +37,16 @@ static void input_ready(void *ctx)
 
 static u64 wall_clock_ns(void *ctx)
 {
+	static struct spinlock lock; /* reading the low half latches the high one */
 	u64 low, high;
 
 	(void)ctx;
 	if (!machine.rtc.v)
 		return time_to_ns(time_now());
-	low = io_read32(machine.rtc.v + RTC_TIME_LOW); /* latches the high half */
+	spin_lock(&lock);
+	low = io_read32(machine.rtc.v + RTC_TIME_LOW);
 	high = io_read32(machine.rtc.v + RTC_TIME_HIGH);
+	spin_unlock(&lock);
 	return high << 32 | low;
 }
 
@@ -341,6 +344,18 @@ static void show_end(struct vm *vm)
 	}
 }
 
+/* The terminal goes to the next VM that still runs. */
+static void move_focus(const struct vm *from)
+{
+	struct console *next = NULL;
+
+	for (unsigned i = nr_vms; i-- > 0;) {
+		if (!__atomic_load_n(&vms[i]->has_ended, __ATOMIC_ACQUIRE))
+			next = &vms[i]->console;
+	}
+	console_release_focus(&from->console, next);
+}
+
 void vm_finish(struct vm *vm)
 {
 	if (vm->end == VM_REBOOT) {
@@ -356,6 +371,7 @@ void vm_finish(struct vm *vm)
 	console_reset(&vm->console);
 	show_end(vm);
 	__atomic_store_n(&vm->has_ended, true, __ATOMIC_RELEASE);
+	move_focus(vm);
 }
 
 bool vms_all_over(u16 *exit_code)
@@ -370,18 +386,4 @@ bool vms_all_over(u16 *exit_code)
 			*exit_code = EXIT_SYSTEM_FAILURE;
 	}
 	return true;
-}
-
-void vm_warn(const struct vcpu *vcpu, const char *fmt, ...)
-{
-	struct vm *vm = vcpu->vm;
-	char text[160];
-	va_list args;
-
-	if (__atomic_fetch_add(&vm->nr_warnings, 1, __ATOMIC_RELAXED) >= VM_MAX_WARNINGS)
-		return;
-	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
-	va_end(args);
-	log_warn("vm %s.%u: %s", vm->description.name, vcpu->index, text);
 }

@@ -50,7 +50,6 @@ struct vm {
 	unsigned nr_live; /* vCPUs that are not off */
 	bool has_ended;	  /* for good */
 	unsigned nr_boots;
-	unsigned nr_warnings; /* about this guest, shown so far */
 
 	unsigned nr_vcpus;
 	struct vcpu *vcpus[VM_MAX_VCPUS];
@@ -101,9 +100,5 @@ void vm_finish(struct vm *vm);
 
 /* What QEMU's exit status is to be once all VMs are over; false: some still run. */
 bool vms_all_over(u16 *exit_code);
-
-/* A message about this guest, at most VM_MAX_WARNINGS of them. */
-#define VM_MAX_WARNINGS 20
-void vm_warn(const struct vcpu *vcpu, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #endif
