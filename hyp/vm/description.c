@@ -38,7 +38,7 @@ static bool is_good_name(const char *name)
 		if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'))
 			return false;
 	}
-	return length > 0 && length < VM_NAME_SIZE;
+	return length > 0 && length < VM_NAME_SIZE && name[0] != '-';
 }
 
 /* The names that a list of strings does not hold; NULL when all are known. */
@@ -107,8 +107,8 @@ const char *description_read(const struct fdt *fdt, int node, struct vm_descript
 
 	memset(d, 0, sizeof(*d));
 	if (!is_good_name(name))
-		FAIL("VM \"%.40s\": the name of a VM is 1 to %d of a-z, 0-9 and '-'", name,
-		     VM_NAME_SIZE - 1);
+		FAIL("VM \"%.40s\": the name of a VM is 1 to %d of a-z, 0-9 and -, the first not -",
+		     name, VM_NAME_SIZE - 1);
 	memcpy(d->name, name, strlen(name) + 1);
 	if (!fdt_is_compatible(fdt, node, "doppel,vm"))
 		FAIL("VM %s: its compatible must be \"doppel,vm\"", name);
@@ -124,17 +124,19 @@ const char *description_read(const struct fdt *fdt, int node, struct vm_descript
 		FAIL("VM %s: vcpus must be 1 to %d", name, VM_MAX_VCPUS);
 	d->nr_vcpus = vcpus;
 	d->memory_size = memory ? parse_size(memory) : 0;
-	if (d->memory_size < VM_MIN_MEMORY || !IS_ALIGNED(d->memory_size, RAM_GRANULE))
-		FAIL("VM %s: memory must be a size such as \"512M\", at least 8M and a multiple of "
-		     "2M",
+	if (d->memory_size < VM_MIN_MEMORY || d->memory_size > VM_MAX_MEMORY ||
+	    !IS_ALIGNED(d->memory_size, RAM_GRANULE))
+		FAIL("VM %s: memory must be a size such as \"512M\", 8M to 512G, a multiple of 2M",
 		     name);
 	d->kernel = read_payload(fdt, node, "kernel");
 	if (!d->kernel.size)
 		FAIL("VM %s: kernel is missing; give it as /incbin/(\"FILE\")", name);
 	d->initrd = read_payload(fdt, node, "initrd");
-	d->bootargs = fdt_string(fdt, node, "bootargs");
-	if (!d->bootargs)
-		d->bootargs = "";
+	d->bootargs = "";
+	if (fdt_has_property(fdt, node, "bootargs"))
+		d->bootargs = fdt_string(fdt, node, "bootargs");
+	if (!d->bootargs || strlen(d->bootargs) > VM_MAX_BOOTARGS)
+		FAIL("VM %s: bootargs must be a string of at most %d bytes", name, VM_MAX_BOOTARGS);
 	d->autostart = fdt_has_property(fdt, node, "autostart");
 	return NULL;
 }

@@ -7,10 +7,12 @@
 #include "lib/types.h"
 #include "vplic/vplic.h"
 
-#define VM_NAME_SIZE  32
-#define VM_MAX_VCPUS  VPLIC_MAX_VCPUS
-#define VM_MIN_MEMORY MIB(8)
-#define VM_ERROR_SIZE 192
+#define VM_NAME_SIZE	32
+#define VM_MAX_VCPUS	VPLIC_MAX_VCPUS
+#define VM_MIN_MEMORY	MIB(8)
+#define VM_MAX_MEMORY	GIB(512)
+#define VM_MAX_BOOTARGS 4095 /* bytes */
+#define VM_ERROR_SIZE	192
 
 /* Bytes that the description holds; they stay where the bootloader put them. */
 struct payload {

@@ -152,8 +152,10 @@ static void load_elf(const struct payload *file, const struct guest_memory *memo
 	for (unsigned i = 0; i < header.phnum; i++) {
 		struct elf_segment s = elf_segment(file, &header, i);
 
-		if (s.type == ELF_PT_LOAD)
-			guest_write(memory, GPA(s.paddr), file->data + s.offset, s.filesz);
+		if (s.type != ELF_PT_LOAD || s.memsz == 0)
+			continue;
+		guest_write(memory, GPA(s.paddr), file->data + s.offset, s.filesz);
+		guest_clear(memory, GPA(s.paddr + s.filesz), s.memsz - s.filesz);
 	}
 }
 

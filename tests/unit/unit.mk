@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The unit tests: test_NAME.c, and the sources that it is linked with; UNIT_CFLAGS_NAME, if it needs
 # more flags. Where a test has no sources, it includes them: their functions have libc's names.
+# Headers with RISC-V assembly have a stand-in in tests/unit/fake, which is searched before hyp/.
 UNIT_fdt := hyp/lib/fdt.c
 UNIT_fdt_writer := hyp/lib/fdt_writer.c hyp/lib/fdt.c
 UNIT_vplic := hyp/vplic/vplic.c
@@ -8,13 +9,9 @@ UNIT_ns16550 := hyp/dev/ns16550.c
 UNIT_goldfish_rtc := hyp/dev/goldfish_rtc.c
 UNIT_syscon := hyp/dev/syscon.c
 
-# Before -Ihyp, whatever the order of options: headers with RISC-V assembly have a stand-in there.
-FAKE_HEADERS := -iquote tests/unit/fake
-
 UNIT_stage2 := hyp/stage2/stage2.c tests/unit/fake/pages.c
 UNIT_vmid := hyp/stage2/vmid.c
 UNIT_tlb := hyp/stage2/tlb.c hyp/stage2/vmid.c
-UNIT_CFLAGS_tlb := $(FAKE_HEADERS)
 UNIT_page := hyp/mem/page.c
 UNIT_ram_pool := hyp/mem/ram_pool.c
 UNIT_guest_memory := hyp/mem/guest_memory.c hyp/mem/ram_pool.c
@@ -25,8 +22,9 @@ UNIT_random := hyp/lib/random.c
 UNIT_guest_walk := hyp/vcpu/guest_walk.c hyp/mem/guest_memory.c hyp/mem/ram_pool.c
 UNIT_CFLAGS_guest_walk := -DWINDOW_BASE=0UL
 UNIT_mailbox := hyp/vcpu/mailbox.c
-UNIT_CFLAGS_mailbox := $(FAKE_HEADERS)
 UNIT_pmu := hyp/vcpu/pmu.c
-UNIT_CFLAGS_pmu := $(FAKE_HEADERS)
 UNIT_sbi := hyp/sbi/sbi.c
-UNIT_CFLAGS_sbi := $(FAKE_HEADERS)
+UNIT_load := hyp/vm/load.c hyp/mem/guest_memory.c hyp/mem/ram_pool.c
+UNIT_CFLAGS_load := -DWINDOW_BASE=0UL
+UNIT_description := hyp/vm/description.c hyp/lib/fdt_writer.c hyp/lib/fdt.c
+UNIT_guest_dt := hyp/vm/guest_dt.c hyp/lib/fdt_writer.c hyp/lib/fdt.c hyp/lib/random.c hyp/riscv/isa.c
