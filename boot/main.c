@@ -68,6 +68,8 @@ static void init_memory(void)
 
 	for (unsigned i = 0; i < machine.nr_ram; i++)
 		ram_pool_add(machine.ram[i].start, machine.ram[i].size);
+	ram_pool_reserve(HPA(WINDOW_SIZE),
+			 UINT64_MAX - WINDOW_SIZE); /* out of the window's reach */
 	for (unsigned i = 0; i < machine.nr_reserved; i++)
 		ram_pool_reserve(machine.reserved[i].start, machine.reserved[i].size);
 	/* The firmware below the image may not tell of all that it uses. */
@@ -98,8 +100,7 @@ static void map_machine(void)
 	map_one_to_one(machine.device_tree.start, machine.device_tree.size, MAP_R);
 	map_one_to_one(machine.payload.start, machine.payload.size, MAP_R);
 	for (unsigned i = 0; ram_pool_range(i, &range); i++) {
-		if (range.start.v < WINDOW_SIZE)
-			hyp_map(WINDOW_BASE + range.start.v, range.start, range.size, MAP_RW);
+		hyp_map(WINDOW_BASE + range.start.v, range.start, range.size, MAP_RW);
 	}
 }
 
@@ -219,7 +220,7 @@ static void create_vms(void)
 static void start_vms(void)
 {
 	console_set_focus(&vms[0]->console);
-	interrupts_set_handler(machine.uart_irq, console_receive);
+	interrupts_set_handler(machine.uart_irq, console_interrupt);
 	plic_enable(this_hart()->plic_context, machine.uart_irq);
 	uart_enable_input_interrupt(true);
 	for (unsigned i = 0; i < nr_vms; i++) {

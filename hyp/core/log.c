@@ -85,11 +85,16 @@ void log_raw(const char *fmt, ...)
 	release_lock();
 }
 
-void log_guest_byte(u8 byte)
+bool log_guest_byte(u8 byte)
 {
+	bool taken;
+
 	take_lock();
-	put(byte);
+	taken = uart_try_put(byte);
+	if (taken)
+		at_line_start = byte == '\n';
 	release_lock();
+	return taken;
 }
 
 bool log_set_level(const char *name)

@@ -29,8 +29,8 @@ void log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Text as it is, without prefix or end of line. */
 void log_raw(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* Bytes of a guest's console. */
-void log_guest_byte(u8 byte);
+/* A byte of a guest's console; false: the port does not take it now. */
+bool log_guest_byte(u8 byte);
 
 /* From a panic: nobody waits for the lock any more. */
 void log_break_lock(void);

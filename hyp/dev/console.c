@@ -8,9 +8,9 @@ const struct ns16550_backend console_backend = { console_put, console_get };
 
 static struct console *focus;
 
-void console_init(struct console *console, const char *name, void (*input_ready)(void *), void *ctx)
+void console_init(struct console *console, const char *name, void (*port_ready)(void *), void *ctx)
 {
-	*console = (struct console){ .name = name, .input_ready = input_ready, .ctx = ctx };
+	*console = (struct console){ .name = name, .port_ready = port_ready, .ctx = ctx };
 }
 
 void console_set_focus(struct console *console)
@@ -50,10 +50,11 @@ static void drop_port_input(void)
 		;
 }
 
-void console_receive(void)
+void console_interrupt(void)
 {
 	struct console *console = __atomic_load_n(&focus, __ATOMIC_ACQUIRE);
 
+	uart_enable_output_interrupt(false); /* who has output left will ask again */
 	if (!console) {
 		drop_port_input();
 		return;
@@ -61,7 +62,7 @@ void console_receive(void)
 	spin_lock(&console->lock);
 	fill_from_port(console);
 	spin_unlock(&console->lock);
-	console->input_ready(console->ctx);
+	console->port_ready(console->ctx);
 }
 
 bool console_get(void *ctx, u8 *byte)
@@ -94,8 +95,10 @@ bool console_put(void *ctx, u8 byte)
 	struct console *console = ctx;
 
 	if (console == __atomic_load_n(&focus, __ATOMIC_RELAXED)) {
-		log_guest_byte(byte);
-		return true;
+		if (log_guest_byte(byte))
+			return true;
+		uart_enable_output_interrupt(true);
+		return false;
 	}
 	spin_lock(&console->lock);
 	if (byte == '\n' || console->line_length == CONSOLE_LINE_SIZE)

@@ -21,12 +21,11 @@ struct console {
 	u32 head, tail; /* bytes put in and taken out, in all */
 	char line[CONSOLE_LINE_SIZE];
 	unsigned line_length;
-	void (*input_ready)(void *ctx); /* called without locks held */
+	void (*port_ready)(void *ctx); /* there is input, or room for output; no locks are held */
 	void *ctx;
 };
 
-void console_init(struct console *console, const char *name, void (*input_ready)(void *),
-		  void *ctx);
+void console_init(struct console *console, const char *name, void (*port_ready)(void *), void *ctx);
 
 /* Whose console the terminal is; NULL: nobody's, input is dropped. */
 void console_set_focus(struct console *console);
@@ -35,9 +34,13 @@ void console_set_focus(struct console *console);
 void console_release_focus(const struct console *from, struct console *next);
 
 /* The interrupt handler of the machine's serial port. */
-void console_receive(void);
+void console_interrupt(void);
 
-/* Output and input of the VM; a struct ns16550_backend, and the SBI's debug console uses it too. */
+/*
+ * Output and input of the VM. console_put() is false while the terminal does not take more:
+ * port_ready will be called when it does. A struct ns16550_backend, and the SBI's debug console
+ * uses it too.
+ */
 bool console_put(void *console, u8 byte);
 bool console_get(void *console, u8 *byte);
 extern const struct ns16550_backend console_backend;

@@ -6,20 +6,29 @@
 
 /* Words that may alias anything: these functions see memory, not objects. */
 typedef u64 __attribute__((may_alias)) word_t;
+typedef u32 __attribute__((may_alias)) half_word_t;
 
-static bool both_aligned(const void *a, const void *b)
+static bool both_aligned(const void *a, const void *b, size_t size)
 {
-	return (((uintptr_t)a | (uintptr_t)b) & 7) == 0;
+	return (((uintptr_t)a | (uintptr_t)b) & (size - 1)) == 0;
 }
 
+/* Images in a device tree are aligned to 4 bytes only. */
 void *memcpy(void *restrict dst, const void *restrict src, size_t n)
 {
 	u8 *d = dst;
 	const u8 *s = src;
 
-	if (both_aligned(d, s)) {
-		for (; n >= 8; n -= 8, d += 8, s += 8)
-			*(word_t *)d = *(const word_t *)s;
+	if (both_aligned(d, s, sizeof(word_t))) {
+		for (; n >= 32; n -= 32, d += 32, s += 32) {
+			for (unsigned i = 0; i < 4; i++)
+				((word_t *)d)[i] = ((const word_t *)s)[i];
+		}
+	} else if (both_aligned(d, s, sizeof(half_word_t))) {
+		for (; n >= 16; n -= 16, d += 16, s += 16) {
+			for (unsigned i = 0; i < 4; i++)
+				((half_word_t *)d)[i] = ((const half_word_t *)s)[i];
+		}
 	}
 	while (n--)
 		*d++ = *s++;

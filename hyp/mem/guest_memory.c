@@ -14,6 +14,8 @@ bool guest_memory_take(struct guest_memory *memory, gpa_t start, u64 size)
 	memory->nr_pieces = ram_pool_take(size, memory->pieces);
 	memory->start = start;
 	memory->size = memory->nr_pieces ? size : 0;
+	if (ram_pool_is_recycled())
+		guest_clear(memory, start, memory->size);
 	return memory->nr_pieces != 0;
 }
 
@@ -85,8 +87,17 @@ bool guest_read_pte(const struct guest_memory *memory, gpa_t gpa, u64 *pte)
 	return true;
 }
 
-void guest_memory_clear(const struct guest_memory *memory)
+bool guest_clear(const struct guest_memory *memory, gpa_t gpa, u64 size)
 {
-	for (unsigned i = 0; i < memory->nr_pieces; i++)
-		memset(window(memory->pieces[i].start), 0, memory->pieces[i].size);
+	u64 left;
+
+	if (!guest_memory_contains(memory, gpa, size))
+		return false;
+	for (u64 done = 0; done < size; done += left) {
+		u8 *to = at_offset(memory, gpa.v - memory->start.v + done, &left);
+
+		left = MIN(left, size - done);
+		memset(to, 0, left);
+	}
+	return true;
 }

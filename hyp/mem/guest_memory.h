@@ -16,7 +16,10 @@ struct guest_memory {
 	unsigned nr_pieces;
 };
 
-/* Takes RAM for a guest out of the pool. False: there is not so much. It is not cleared. */
+/*
+ * Takes RAM for a guest out of the pool. False: there is not so much. It is cleared if it may have
+ * been anybody's before; clearing all RAM at each start would cost more than booting Linux does.
+ */
 bool guest_memory_take(struct guest_memory *memory, gpa_t start, u64 size);
 void guest_memory_give_back(struct guest_memory *memory);
 
@@ -30,7 +33,7 @@ bool guest_write(const struct guest_memory *memory, gpa_t gpa, const void *buf, 
 /* Reads a page-table entry in one access, as the hardware would. gpa is a multiple of 8. */
 bool guest_read_pte(const struct guest_memory *memory, gpa_t gpa, u64 *pte);
 
-/* Overwrites all guest RAM with zeroes. */
-void guest_memory_clear(const struct guest_memory *memory);
+/* Overwrites a range with zeroes; false, and nothing done, unless all of it is guest RAM. */
+bool guest_clear(const struct guest_memory *memory, gpa_t gpa, u64 size);
 
 #endif

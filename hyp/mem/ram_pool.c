@@ -8,6 +8,7 @@
 static struct spinlock lock;
 static struct ram_piece ranges[MAX_RANGES];
 static unsigned nr_ranges;
+static bool is_recycled;
 
 static u64 end_of(const struct ram_piece *piece)
 {
@@ -132,6 +133,14 @@ static struct ram_piece find_best_fit(u64 want)
 	return (struct ram_piece){ HPA(end_of(best) - size), size };
 }
 
+static void put_back(const struct ram_piece *pieces, unsigned count)
+{
+	spin_lock(&lock);
+	for (unsigned i = 0; i < count; i++)
+		insert_range(pieces[i].start.v, end_of(&pieces[i]));
+	spin_unlock(&lock);
+}
+
 unsigned ram_pool_take(u64 size, struct ram_piece pieces[RAM_MAX_PIECES])
 {
 	unsigned count = 0;
@@ -150,7 +159,7 @@ unsigned ram_pool_take(u64 size, struct ram_piece pieces[RAM_MAX_PIECES])
 	}
 	spin_unlock(&lock);
 	if (size) {
-		ram_pool_give_back(pieces, count);
+		put_back(pieces, count);
 		return 0;
 	}
 	return count;
@@ -158,10 +167,13 @@ unsigned ram_pool_take(u64 size, struct ram_piece pieces[RAM_MAX_PIECES])
 
 void ram_pool_give_back(const struct ram_piece *pieces, unsigned count)
 {
-	spin_lock(&lock);
-	for (unsigned i = 0; i < count; i++)
-		insert_range(pieces[i].start.v, end_of(&pieces[i]));
-	spin_unlock(&lock);
+	__atomic_store_n(&is_recycled, true, __ATOMIC_RELAXED);
+	put_back(pieces, count);
+}
+
+bool ram_pool_is_recycled(void)
+{
+	return __atomic_load_n(&is_recycled, __ATOMIC_RELAXED);
 }
 
 bool ram_pool_range(unsigned index, struct ram_piece *range)

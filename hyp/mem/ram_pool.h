@@ -27,6 +27,12 @@ void ram_pool_reserve(hpa_t start, u64 size);
 unsigned ram_pool_take(u64 size, struct ram_piece pieces[RAM_MAX_PIECES]);
 void ram_pool_give_back(const struct ram_piece *pieces, unsigned count);
 
+/*
+ * Whether any piece that was taken has been given back: RAM of the pool may then hold what belonged
+ * to somebody. Until then it holds what the machine's reset left there.
+ */
+bool ram_pool_is_recycled(void);
+
 /* Bytes that are free. */
 u64 ram_pool_free(void);
 

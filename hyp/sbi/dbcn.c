@@ -19,16 +19,16 @@ static bool get_buffer(const struct vcpu *vcpu, gpa_t *gpa, u64 *size)
 static exit_action_t write(struct vcpu *vcpu)
 {
 	u8 bytes[CHUNK];
-	u64 size;
+	u64 size, count = 0;
 	gpa_t gpa;
 
 	if (!get_buffer(vcpu, &gpa, &size))
 		return sbi_error(vcpu, SBI_ERR_INVALID_PARAM);
 	size = MIN(size, CHUNK);
 	guest_read(vcpu->memory, gpa, bytes, size);
-	for (u64 i = 0; i < size; i++)
-		console_put(&vcpu->vm->console, bytes[i]);
-	return sbi_return(vcpu, SBI_SUCCESS, size);
+	while (count < size && console_put(&vcpu->vm->console, bytes[count]))
+		count++;
+	return sbi_return(vcpu, SBI_SUCCESS, count);
 }
 
 static exit_action_t read(struct vcpu *vcpu)
@@ -51,7 +51,9 @@ exit_action_t sbi_dbcn(struct vcpu *vcpu, u64 function)
 	case SBI_DBCN_WRITE: return write(vcpu);
 	case SBI_DBCN_READ: return read(vcpu);
 	case SBI_DBCN_WRITE_BYTE:
-		console_put(&vcpu->vm->console, (u8)vcpu->gpr[REG_A0]);
+		/* It returns only when the byte is written: until then the guest calls again. */
+		if (!console_put(&vcpu->vm->console, (u8)vcpu->gpr[REG_A0]))
+			return EXIT_RESUME;
 		return sbi_error(vcpu, SBI_SUCCESS);
 	default: return sbi_error(vcpu, SBI_ERR_NOT_SUPPORTED);
 	}

@@ -70,7 +70,8 @@ exit_action_t sbi_legacy(struct vcpu *vcpu, u64 function)
 		vcpu_set_timer(vcpu, vcpu->gpr[REG_A0]);
 		return legacy_return(vcpu, SBI_SUCCESS);
 	case SBI_LEGACY_CONSOLE_PUTCHAR:
-		console_put(&vcpu->vm->console, (u8)vcpu->gpr[REG_A0]);
+		if (!console_put(&vcpu->vm->console, (u8)vcpu->gpr[REG_A0]))
+			return EXIT_RESUME; /* the guest waits: it calls again */
 		return legacy_return(vcpu, SBI_SUCCESS);
 	case SBI_LEGACY_CONSOLE_GETCHAR: return getchar(vcpu);
 	case SBI_LEGACY_CLEAR_IPI:

@@ -144,7 +144,28 @@ const char *load_plan(const struct vm_description *d, gpa_t ram, struct loaded *
 	return NULL;
 }
 
-static void load_elf(const struct payload *file, const struct guest_memory *memory)
+/* Copies size bytes of a file, and clears what follows up to memory_size. */
+static void copy_in(const struct guest_memory *memory, gpa_t to, const u8 *from, u64 size,
+		    u64 memory_size, void (*between)(void))
+{
+	u64 piece;
+
+	for (u64 done = 0; done < memory_size; done += piece) {
+		gpa_t at = GPA(to.v + done);
+
+		if (done < size) {
+			piece = MIN(size - done, LOAD_PIECE);
+			guest_write(memory, at, from + done, piece);
+		} else {
+			piece = MIN(memory_size - done, LOAD_PIECE);
+			guest_clear(memory, at, piece);
+		}
+		between();
+	}
+}
+
+static void load_elf(const struct payload *file, const struct guest_memory *memory,
+		     void (*between)(void))
 {
 	struct elf_header header;
 
@@ -152,19 +173,20 @@ static void load_elf(const struct payload *file, const struct guest_memory *memo
 	for (unsigned i = 0; i < header.phnum; i++) {
 		struct elf_segment s = elf_segment(file, &header, i);
 
-		if (s.type != ELF_PT_LOAD || s.memsz == 0)
-			continue;
-		guest_write(memory, GPA(s.paddr), file->data + s.offset, s.filesz);
-		guest_clear(memory, GPA(s.paddr + s.filesz), s.memsz - s.filesz);
+		if (s.type == ELF_PT_LOAD)
+			copy_in(memory, GPA(s.paddr), file->data + s.offset, s.filesz, s.memsz,
+				between);
 	}
 }
 
 void load_images(const struct vm_description *d, const struct guest_memory *memory,
-		 const struct loaded *loaded)
+		 const struct loaded *loaded, void (*between)(void))
 {
-	if (is_elf(&d->kernel))
-		load_elf(&d->kernel, memory);
+	const struct payload *kernel = &d->kernel, *initrd = &d->initrd;
+
+	if (is_elf(kernel))
+		load_elf(kernel, memory, between);
 	else
-		guest_write(memory, loaded->entry, d->kernel.data, d->kernel.size);
-	guest_write(memory, loaded->initrd, d->initrd.data, d->initrd.size);
+		copy_in(memory, loaded->entry, kernel->data, kernel->size, kernel->size, between);
+	copy_in(memory, loaded->initrd, initrd->data, initrd->size, initrd->size, between);
 }

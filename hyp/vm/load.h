@@ -23,8 +23,12 @@ struct loaded {
  */
 const char *load_plan(const struct vm_description *d, gpa_t ram, struct loaded *loaded);
 
-/* Copies kernel and initrd to where load_plan() said. */
+/*
+ * Copies kernel and initrd to where load_plan() said. That takes long: after each LOAD_PIECE bytes
+ * between() is called, in which the hart can look after others.
+ */
+#define LOAD_PIECE KIB(256)
 void load_images(const struct vm_description *d, const struct guest_memory *memory,
-		 const struct loaded *loaded);
+		 const struct loaded *loaded, void (*between)(void));
 
 #endif

@@ -8,6 +8,7 @@
 #include "mem/page.h"
 #include "riscv/io.h"
 #include "riscv/sbi_abi.h"
+#include "vcpu/interrupts.h"
 #include "vcpu/sched.h"
 #include "vm/guest_dt.h"
 #include "vm/load.h"
@@ -26,12 +27,13 @@ static void set_external(void *ctx, unsigned vcpu, bool level)
 	vcpu_set_external(vm->vcpus[vcpu], level);
 }
 
-static void input_ready(void *ctx)
+static void port_ready(void *ctx)
 {
 	struct vm *vm = ctx;
 
 	spin_lock(&vm->lock);
 	ns16550_poll_input(&vm->uart);
+	ns16550_tx_ready(&vm->uart);
 	spin_unlock(&vm->lock);
 }
 
@@ -96,7 +98,7 @@ static void create_devices(struct vm *vm)
 
 	vplic_init(&vm->vplic, vm->nr_vcpus, set_external, vm);
 	mmio_bus_add(&vm->bus, "plic", VPLIC_BASE, VPLIC_SIZE, vplic_mmio, &vm->vplic);
-	console_init(&vm->console, d->name, input_ready, vm);
+	console_init(&vm->console, d->name, port_ready, vm);
 	ns16550_init(&vm->uart, (struct irq_line){ vplic_set_level, &vm->vplic, NS16550_IRQ },
 		     &console_backend, &vm->console);
 	if (d->has_serial)
@@ -222,6 +224,7 @@ const char *vm_reset(struct vm *vm)
 	const struct vm_description *d = &vm->description;
 	struct loaded loaded;
 	const char *problem = load_plan(d, vm->memory.start, &loaded);
+	u64 start;
 	int size;
 
 	if (problem)
@@ -238,8 +241,9 @@ const char *vm_reset(struct vm *vm)
 	vm->nr_boots++;
 	spin_unlock(&vm->lock);
 
-	guest_memory_clear(&vm->memory);
-	load_images(d, &vm->memory, &loaded);
+	start = time_now();
+	load_images(d, &vm->memory, &loaded, interrupts_handle_pending);
+	log_debug("vm %s: images loaded in %lu us", d->name, time_to_ns(time_now() - start) / 1000);
 	spin_lock(&tree_lock);
 	size = guest_dt_write(d, vm->memory.start, &loaded, vcpu_features.isa, tree, sizeof(tree));
 	if (size > 0)

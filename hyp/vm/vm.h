@@ -70,8 +70,9 @@ extern unsigned nr_vms;
 const char *vm_create(const struct vm_description *description);
 
 /*
- * Resets the machine: RAM cleared and loaded with kernel, initrd and device tree, devices and vCPUs
- * in their reset state. All vCPUs are off. Returns NULL or what is wrong with the images.
+ * Resets the machine: kernel, initrd and device tree loaded, devices and vCPUs in their reset
+ * state; other RAM keeps what it holds, as at a machine's reset. All vCPUs are off. Returns NULL or
+ * what is wrong with the images.
  */
 const char *vm_reset(struct vm *vm);
 

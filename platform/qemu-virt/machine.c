@@ -11,11 +11,15 @@
 #define TEST_PASS 0x5555
 #define TEST_FAIL 0x3333
 
-struct machine machine;
+struct machine machine = { .bootargs = "" };
 
 static void add_range(struct machine_range *ranges, unsigned *count, u64 start, u64 size)
 {
-	if (size && start + size > start && *count < MACHINE_MAX_RANGES)
+	if (!size || start + size < start)
+		return;
+	if (*count == MACHINE_MAX_RANGES)
+		machine.has_too_many_ranges = true;
+	else
 		ranges[(*count)++] = (struct machine_range){ HPA(start), size };
 }
 
@@ -154,9 +158,8 @@ static void probe_chosen(const struct fdt *fdt)
 	struct fdt_property seed;
 	u64 start = 0, end = 0;
 
-	machine.bootargs = fdt_string(fdt, chosen, "bootargs");
-	if (!machine.bootargs)
-		machine.bootargs = "";
+	if (fdt_string(fdt, chosen, "bootargs"))
+		machine.bootargs = fdt_string(fdt, chosen, "bootargs");
 	fdt_u64(fdt, chosen, "linux,initrd-start", &start);
 	fdt_u64(fdt, chosen, "linux,initrd-end", &end);
 	if (end > start)
@@ -186,6 +189,8 @@ const char *machine_probe(hpa_t device_tree, u64 boot_hartid)
 		return "the device tree has no ns16550a serial port";
 	if (!machine.nr_ram)
 		return "the device tree tells of no RAM";
+	if (machine.has_too_many_ranges)
+		return "the device tree tells of more ranges of RAM than Doppel can keep";
 	if (!machine.timebase_hz)
 		return "the device tree has no timebase-frequency";
 	if (!machine.isa[0])

@@ -7,7 +7,7 @@
 #include "riscv/isa.h"
 
 #define MACHINE_MAX_HARTS  32
-#define MACHINE_MAX_RANGES 16
+#define MACHINE_MAX_RANGES 32
 
 struct machine_range {
 	hpa_t start;
@@ -39,6 +39,7 @@ struct machine {
 
 	struct machine_range device_tree;
 	struct machine_range payload; /* QEMU's -initrd: the VMs; size 0: none given */
+	bool has_too_many_ranges;     /* of RAM or reserved RAM: not all are known */
 	const char *bootargs;	      /* "" when none */
 	const u8 *rng_seed;
 	u32 rng_seed_size; /* bytes */

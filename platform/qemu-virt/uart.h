@@ -8,14 +8,23 @@
 /* Takes the port over: 8 data bits, FIFOs on, no interrupts yet. Output before this is dropped. */
 void uart_init(hpa_t base);
 
-/* Sends one byte; waits while the port is busy, but not for ever: a dead port loses the byte. */
+/* Sends one byte if the port takes it now. */
+bool uart_try_put(u8 byte);
+
+/*
+ * Sends one byte; waits while the port is busy, but not for ever: a port whose other end does not
+ * read loses the byte, and from then on is not waited for until it takes one again.
+ */
 void uart_put(u8 byte);
 
 /* True and the byte when one has been received. */
 bool uart_get(u8 *byte);
 
-/* Lets the port interrupt when it has input, or not: then input waits in the port (back-pressure).
+/*
+ * Lets the port interrupt when it has input, or not: then input waits in the port (back-pressure);
+ * and when it takes output again.
  */
 void uart_enable_input_interrupt(bool enable);
+void uart_enable_output_interrupt(bool enable);
 
 #endif

@@ -74,6 +74,10 @@ static u64 get(const u8 *at, unsigned bytes)
 	return value;
 }
 
+static void nothing_between(void)
+{
+}
+
 static bool is_zero(const u8 *bytes, size_t size)
 {
 	for (size_t i = 0; i < size; i++) {
@@ -102,9 +106,9 @@ static const char *load(struct fixture *f)
 	assert_true(f->loaded.entry.v >= RAM && f->loaded.entry.v <= at);
 
 	kernel_only.initrd.size = 0;
-	load_images(&kernel_only, &f->memory, &f->loaded);
+	load_images(&kernel_only, &f->memory, &f->loaded, nothing_between);
 	assert_true(is_zero(f->ram + (at - RAM), MEMORY_SIZE - (at - RAM)));
-	load_images(&f->d, &f->memory, &f->loaded);
+	load_images(&f->d, &f->memory, &f->loaded, nothing_between);
 	assert_memory_equal(f->ram + (at - RAM), f->d.initrd.data, f->d.initrd.size);
 	assert_true(is_zero(f->ram + (tree - RAM), TREE_SIZE));
 	memset(f->ram + (at - RAM), 0, MEMORY_SIZE - (at - RAM));
