@@ -14,11 +14,12 @@
 #endif
 
 /* Unprivileged: floating point, vector, counters */
-#define CSR_FCSR    0x003
-#define CSR_SEED    0x015
-#define CSR_CYCLE   0xc00
-#define CSR_TIME    0xc01
-#define CSR_INSTRET 0xc02
+#define CSR_FCSR	 0x003
+#define CSR_SEED	 0x015
+#define CSR_CYCLE	 0xc00
+#define CSR_TIME	 0xc01
+#define CSR_INSTRET	 0xc02
+#define CSR_HPMCOUNTER31 0xc1f
 
 /* Supervisor trap setup (section 10.1) */
 #define CSR_SSTATUS    0x100

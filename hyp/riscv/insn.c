@@ -84,6 +84,25 @@ u32 insn_transform(u32 insn)
 	return insn_is_compressed(insn) ? transform_16(insn) : insn;
 }
 
+#define QUADRANT_2 2
+#define REG_SP	   2
+
+unsigned insn_base_register(u32 insn)
+{
+	if (!insn_is_compressed(insn))
+		return INSN_RS1(insn);
+	return (insn & 3) == QUADRANT_2 ? REG_SP : 8 + bits(insn, 9, 7);
+}
+
+s64 insn_offset(u32 insn)
+{
+	if (insn_is_compressed(insn))
+		return 0;
+	if (INSN_OPCODE(insn) == INSN_STORE)
+		return (s32)(insn & 0xfe000000) >> 20 | (s32)bits(insn, 11, 7);
+	return (s32)insn >> 20;
+}
+
 struct insn_csr insn_decode_csr(u32 insn)
 {
 	u32 funct3 = INSN_FUNCT3(insn);

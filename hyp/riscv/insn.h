@@ -40,6 +40,13 @@ static inline u8 insn_length(u64 transformed)
 	return (u8)(2 + (transformed & 2));
 }
 
+/*
+ * In a transformed instruction rs1 tells how far behind the beginning of a misaligned access the
+ * fault is. A real one has rs1 there.
+ */
+#define INSN_ADDRESS_OFFSET_MASK	     (31UL << 15)
+#define INSN_OPCODE_AND_ADDRESS_OFFSET(insn) ((insn) & (0x7d | INSN_ADDRESS_OFFSET_MASK))
+
 /* Bytes that an integer load or store accesses: 1, 2, 4, 8. */
 static inline u64 insn_access_size(u64 insn)
 {
@@ -56,6 +63,14 @@ bool insn_faults_as_store(u32 insn);
 
 /* The transformed instruction of 16 or 32 bits. 0: a compressed one that accesses no memory. */
 u32 insn_transform(u32 insn);
+
+/*
+ * The register that an instruction, not a transformed one, adds its offset to, and the offset. That
+ * of a compressed instruction is a multiple of what it accesses and is given as 0: together they
+ * tell whether the address is aligned.
+ */
+unsigned insn_base_register(u32 insn);
+s64 insn_offset(u32 insn);
 
 /* Whether htinst holds a transformed instruction: not 0, not a pseudoinstruction, nothing custom.
  */

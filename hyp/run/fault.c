@@ -9,6 +9,7 @@
  *   - what does the instruction do? htinst tells, or it is fetched.
  *   - which device is there, and does it answer such an access?
  */
+#include "mem/page.h"
 #include "riscv/insn.h"
 #include "run/exit.h"
 #include "vcpu/guest_access.h"
@@ -17,6 +18,7 @@
 /* Nothing that the guest could use is there. stval still holds the address that it used. */
 static exit_action_t access_fault(struct vcpu *vcpu, bool is_store)
 {
+	vcpu->stats.fw_events[is_store ? FW_ACCESS_STORE : FW_ACCESS_LOAD]++;
 	return exit_inject(vcpu, is_store ? CAUSE_STORE_ACCESS : CAUSE_LOAD_ACCESS,
 			   csr_read(CSR_STVAL));
 }
@@ -88,7 +90,7 @@ static __attribute__((noinline)) exit_action_t emulate_store(struct vcpu *vcpu,
 
 /*
  * Emulates the access of a transformed instruction. Devices have no registers for floating-point,
- * vector or atomic accesses.
+ * vector or atomic accesses, nor for the rest of a misaligned one.
  */
 static __attribute__((noinline)) exit_action_t emulate(struct vcpu *vcpu, u64 insn, gpa_t gpa)
 {
@@ -96,9 +98,9 @@ static __attribute__((noinline)) exit_action_t emulate(struct vcpu *vcpu, u64 in
 
 	if (unlikely(!region))
 		return refuse(vcpu, insn);
-	if (likely(INSN_OPCODE(insn) == INSN_LOAD))
+	if (likely(INSN_OPCODE_AND_ADDRESS_OFFSET(insn) == INSN_LOAD))
 		return emulate_load(vcpu, region, insn, gpa);
-	if (INSN_OPCODE(insn) == INSN_STORE)
+	if (INSN_OPCODE_AND_ADDRESS_OFFSET(insn) == INSN_STORE)
 		return emulate_store(vcpu, region, insn, gpa);
 	return refuse(vcpu, insn);
 }
@@ -131,6 +133,17 @@ static exit_action_t implicit_fault(struct vcpu *vcpu, u64 cause, u64 gva)
 	return refuse(vcpu, insn_transform(insn));
 }
 
+/*
+ * A misaligned access may begin in RAM and end in a device; stval then tells the beginning of the
+ * device's page, which looks aligned. htinst would tell; without it the address is computed anew.
+ */
+static bool began_in_ram(const struct vcpu *vcpu, u32 insn)
+{
+	u64 address = vcpu->gpr[insn_base_register(insn)] + (u64)insn_offset(insn);
+
+	return address & (insn_access_size(insn_transform(insn)) - 1);
+}
+
 /* htinst does not tell what the instruction is (QEMU 7.2 never does): fetch it. */
 static __attribute__((noinline)) exit_action_t emulate_fetched(struct vcpu *vcpu, u64 cause,
 							       u64 gva, gpa_t gpa)
@@ -144,7 +157,9 @@ static __attribute__((noinline)) exit_action_t emulate_fetched(struct vcpu *vcpu
 	}
 	if (!is_explicit(vcpu, gva, gpa))
 		return implicit_fault(vcpu, cause, gva);
-	return emulate(vcpu, insn_transform(insn), gpa);
+	if (IS_ALIGNED(gva, PAGE_SIZE) && began_in_ram(vcpu, insn))
+		return refuse(vcpu, insn_transform(insn));
+	return emulate(vcpu, insn_transform(insn) & ~INSN_ADDRESS_OFFSET_MASK, gpa);
 }
 
 exit_action_t exit_guest_page_fault(struct vcpu *vcpu, u64 cause)

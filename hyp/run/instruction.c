@@ -22,18 +22,22 @@ static exit_action_t illegal(struct vcpu *vcpu, u32 insn)
 
 /*
  * cycle and instret trap because there is no offset for them, as there is for time: the guest reads
- * its own. In VU-mode scounteren still rules (privileged specification 10.1.5).
+ * its own. The other counters count no event and are 0. In VU-mode scounteren still rules
+ * (privileged specification 10.1.5).
  */
 static bool emulate_counter(struct vcpu *vcpu, const struct insn_csr *insn)
 {
-	u64 bit = BIT(insn->csr - CSR_CYCLE);
+	u64 bit = BIT((insn->csr - CSR_CYCLE) % 32), value = 0;
 
-	if (insn->csr != CSR_CYCLE && insn->csr != CSR_INSTRET)
+	if (insn->csr < CSR_CYCLE || insn->csr > CSR_HPMCOUNTER31)
 		return false;
 	if (insn->is_write || (vcpu_was_in_user_mode() && !(csr_read(CSR_SCOUNTEREN) & bit)))
 		return false;
-	vcpu_set_gpr(vcpu, insn->rd,
-		     pmu_read(vcpu, insn->csr == CSR_CYCLE ? PMU_CYCLE : PMU_INSTRET));
+	if (insn->csr == CSR_CYCLE)
+		value = pmu_read(vcpu, PMU_CYCLE);
+	if (insn->csr == CSR_INSTRET)
+		value = pmu_read(vcpu, PMU_INSTRET);
+	vcpu_set_gpr(vcpu, insn->rd, value);
 	vcpu->stats.csr_emulated++;
 	return true;
 }

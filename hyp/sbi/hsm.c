@@ -24,16 +24,14 @@ static exit_action_t hart_get_status(struct vcpu *vcpu)
 			  __atomic_load_n(&vcpu->vm->vcpus[hart]->hsm_state, __ATOMIC_RELAXED));
 }
 
-/* The types are 32 bits wide; of the platform-specific ones there are none. */
+/* The type has 32 bits (SBI 2.0 chapter 3); of the platform-specific ones there are none. */
 static exit_action_t hart_suspend(struct vcpu *vcpu)
 {
-	u64 type = vcpu->gpr[REG_A0], pc = vcpu->gpr[REG_A1];
+	u32 type = (u32)vcpu->gpr[REG_A0];
+	u64 pc = vcpu->gpr[REG_A1];
 
-	if (type > UINT32_MAX)
-		return sbi_error(vcpu, SBI_ERR_INVALID_PARAM);
 	if (type != SBI_HSM_SUSPEND_RETENTIVE && type != SBI_HSM_SUSPEND_NON_RETENTIVE)
-		return sbi_error(vcpu, (type & 0x7fffffff) >= 0x10000000 ? SBI_ERR_NOT_SUPPORTED
-									 : SBI_ERR_INVALID_PARAM);
+		return sbi_error(vcpu, SBI_ERR_INVALID_PARAM);
 	if (type == SBI_HSM_SUSPEND_NON_RETENTIVE) {
 		if (!guest_memory_contains(vcpu->memory, GPA(pc), 2))
 			return sbi_error(vcpu, SBI_ERR_INVALID_ADDRESS);

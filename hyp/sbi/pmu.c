@@ -44,7 +44,7 @@ static bool counter_set(u64 base, u64 mask, u64 *counters)
 	return true;
 }
 
-/* The lowest of the counters that can count the event and is free; -1: none. */
+/* The lowest of the counters that can count the event and has not been started; -1: none. */
 static int find_counter(const struct pmu *pmu, u64 counters, u64 event)
 {
 	u64 fitting = 0;
@@ -57,7 +57,9 @@ static int find_counter(const struct pmu *pmu, u64 counters, u64 event)
 		fitting = (BIT(PMU_COUNTERS) - 1) & ~(BIT(PMU_FIRST_FW) - 1);
 	fitting &= counters;
 	for (int i = 0; i < PMU_COUNTERS; i++) {
-		if ((fitting >> i & 1) && !pmu->counters[i].is_configured)
+		const struct pmu_counter *counter = &pmu->counters[i];
+
+		if ((fitting >> i & 1) && !(counter->is_configured && counter->is_running))
 			return i;
 	}
 	return -1;

@@ -2,30 +2,20 @@
 /* SBI RFENCE extension (SBI 2.0 chapter 8). */
 #include "sbi/sbi.h"
 
-/* The firmware event that counts a kind of fence as sent; the received one follows it. */
-static enum fw_event event_of(enum fence_kind kind)
-{
-	switch (kind) {
-	case FENCE_I: return FW_FENCE_I_SENT;
-	case FENCE_VMA: return FW_SFENCE_VMA_SENT;
-	default: return FW_SFENCE_VMA_ASID_SENT;
-	}
-}
-
 void sbi_remote_fence(struct vcpu *vcpu, u64 targets, const struct fence *fence)
 {
 	struct vm *vm = vcpu->vm;
 	u64 tickets[VM_MAX_VCPUS];
 	u64 others = targets & ~BIT(vcpu->index);
 
-	vcpu->stats.fw_events[event_of(fence->kind)]++;
+	vcpu->stats.fw_events[fence_event(fence->kind)]++;
 	for (unsigned i = 0; others >> i; i++) {
 		if (others >> i & 1)
 			tickets[i] = mailbox_post(vm->vcpus[i], fence);
 	}
 	if (targets >> vcpu->index & 1) {
 		fence_execute(fence);
-		vcpu->stats.fw_events[event_of(fence->kind) + 1]++;
+		vcpu->stats.fw_events[fence_event(fence->kind) + 1]++;
 	}
 	for (unsigned i = 0; others >> i; i++) {
 		if (others >> i & 1)

@@ -54,7 +54,7 @@ bool sbi_hart_mask(const struct vcpu *vcpu, u64 mask, u64 base, u64 *targets)
 	}
 	if (base >= vcpu->vm->nr_vcpus) {
 		*targets = 0;
-		return mask == 0;
+		return mask == 0; /* the base itself need not be a hart */
 	}
 	*targets = mask << base & all;
 	return (mask & ~(all >> base)) == 0;

@@ -4,7 +4,8 @@
 
 exit_action_t sbi_srst(struct vcpu *vcpu, u64 function)
 {
-	u64 type = vcpu->gpr[REG_A0], reason = vcpu->gpr[REG_A1];
+	/* Both have 32 bits (SBI 2.0 chapter 3). */
+	u32 type = (u32)vcpu->gpr[REG_A0], reason = (u32)vcpu->gpr[REG_A1];
 	bool failed = reason == SBI_SRST_REASON_SYSTEM_FAILURE;
 
 	if (function != SBI_SRST_RESET)

@@ -33,7 +33,7 @@ void fp_reset(struct fp_state *fp);
  */
 bool fp_load_on_demand(struct vcpu *vcpu);
 
-/* Saves what has changed and turns the units off; the vCPU leaves this hart. */
+/* Saves what was loaded and turns the units off; the vCPU leaves this hart. */
 void fp_unload(struct vcpu *vcpu);
 
 #endif

@@ -32,11 +32,15 @@ static enum guest_access_result classify(u64 cause)
 
 #define NO_FAULT UINT64_MAX
 
-/* HLVX.HU: reads 16 bits that the guest may execute. Returns the cause of a fault, or NO_FAULT. */
+/*
+ * HLVX.HU: reads 16 bits that the guest may execute. Returns the cause of a fault, or NO_FAULT.
+ * QEMU 7.2 asks for the right to read instead; MXR makes that one follow from the right to execute.
+ */
 static u64 hlvx_hu(u64 gva, u64 *value)
 {
 	u64 cause = NO_FAULT, result = 0;
 
+	csr_set(CSR_SSTATUS, SSTATUS_MXR);
 	__asm__ volatile("1: .insn r 0x73, 4, 0x32, %1, %2, x3\n"
 			 "j 3f\n"
 			 "2: csrr %0, scause\n"
@@ -44,6 +48,7 @@ static u64 hlvx_hu(u64 gva, u64 *value)
 			 : "+r"(cause), "=&r"(result)
 			 : "r"(gva)
 			 : "memory");
+	csr_clear(CSR_SSTATUS, SSTATUS_MXR);
 	*value = result;
 	return cause;
 }

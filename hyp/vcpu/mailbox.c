@@ -37,6 +37,15 @@ static void fence_vma(const struct fence *fence)
 	}
 }
 
+enum fw_event fence_event(enum fence_kind kind)
+{
+	switch (kind) {
+	case FENCE_I: return FW_FENCE_I_SENT;
+	case FENCE_VMA: return FW_SFENCE_VMA_SENT;
+	default: return FW_SFENCE_VMA_ASID_SENT;
+	}
+}
+
 void fence_execute(const struct fence *fence)
 {
 	if (fence->kind == FENCE_I)
@@ -82,8 +91,11 @@ void mailbox_drain(struct vcpu *vcpu)
 		fence_i();
 		hfence_vvma_all();
 	}
-	for (unsigned i = 0; i < count && !overflow; i++)
-		fence_execute(&fences[i]);
+	for (unsigned i = 0; i < count; i++) {
+		vcpu->stats.fw_events[fence_event(fences[i].kind) + 1]++;
+		if (!overflow)
+			fence_execute(&fences[i]);
+	}
 	__atomic_store_n(&box->done, posted, __ATOMIC_RELEASE);
 }
 

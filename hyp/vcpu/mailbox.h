@@ -5,6 +5,7 @@
 
 #include "lib/spinlock.h"
 #include "lib/types.h"
+#include "vcpu/stats.h"
 
 enum fence_kind {
 	FENCE_I,	/* instruction fetch */
@@ -33,6 +34,9 @@ struct mailbox {
 };
 
 struct vcpu;
+
+/* The firmware event that counts a kind of fence as sent; the next one counts it as received. */
+enum fw_event fence_event(enum fence_kind kind);
 
 /* Executes a fence for the vCPU on this hart, now. */
 void fence_execute(const struct fence *fence);

@@ -32,7 +32,8 @@ static const char *const withheld[] = {
 	"h",	   "smaia",    "ssaia",	    "smstateen", "ssstateen",	 "sscofpmf", "smcdeleg",
 	"ssccfg",  "sscsrind", "smcsrind",  "zicfilp",	 "zicfiss",	 "ssnpm",    "smnpm",
 	"supm",	   "sspm",     "ssdbltrp",  "smdbltrp",	 "shcounterenw", "sha",	     "shgatpa",
-	"shtvala", "shvsatpa", "shvstvala", "shvstvecd", "smctr",	 "ssctr",    "smrnmi",
+	"shtvala", "shvsatpa", "shvstvala", "shvstvecd", "smctr",	 "zcmt",     "zfinx",
+	"zdinx",   "zhinx",    "zhinxmin",  "ssctr",	 "smrnmi",
 };
 
 static u64 write_and_read_back_henvcfg(u64 value)
@@ -77,12 +78,15 @@ void vcpu_probe(void)
 	features->has_seed = isa_has(machine.isa, "zkr") && PROBE_CSR_WRITE(CSR_SEED, 0);
 	if (!features->has_seed)
 		isa_remove(features->isa, "zkr");
-	features->has_fp = isa_has(machine.isa, "f");
+	/* Registers are switched by the doubleword: F without D is not offered. */
+	features->has_fp = isa_has(machine.isa, "d");
+	if (!features->has_fp)
+		isa_remove(features->isa, "f");
 	features->has_stateen =
 		isa_has(machine.isa, "smstateen") || isa_has(machine.isa, "ssstateen");
 	if (features->has_stateen) {
 		features->has_stateen = PROBE_CSR_WRITE(CSR_HSTATEEN0, 0);
-		features->hstateen0 = STATEEN0_FCSR | STATEEN0_JVT | STATEEN0_ENVCFG | STATEEN0_SE;
+		features->hstateen0 = STATEEN0_ENVCFG | STATEEN0_SE;
 	}
 	for (unsigned i = 0; i < ARRAY_SIZE(withheld); i++)
 		isa_remove(features->isa, withheld[i]);

@@ -109,22 +109,19 @@ void sched_notify(struct vcpu *vcpu)
 	spin_unlock(&lock);
 }
 
-/* Takes the first vCPU that ran here last, else the first. Lock held. */
-static struct vcpu *dequeue(const struct hart *hart)
+/*
+ * First come, first served. To prefer those that ran here last would starve the others: the one
+ * that has just given up its turn is always among them. Lock held.
+ */
+static struct vcpu *dequeue(void)
 {
-	struct vcpu *pick = NULL;
+	struct vcpu *first;
 
-	list_for_each (link, &queue) {
-		struct vcpu *vcpu = container_of(link, struct vcpu, run_link);
-
-		if (!pick || vcpu->last_hart == hart)
-			pick = vcpu;
-		if (vcpu->last_hart == hart)
-			break;
-	}
-	if (pick)
-		list_remove(&pick->run_link);
-	return pick;
+	if (list_is_empty(&queue))
+		return NULL;
+	first = container_of(queue.next, struct vcpu, run_link);
+	list_remove(&first->run_link);
+	return first;
 }
 
 struct vcpu *sched_pick(void)
@@ -134,7 +131,7 @@ struct vcpu *sched_pick(void)
 
 	for (;;) {
 		spin_lock(&lock);
-		vcpu = dequeue(hart);
+		vcpu = dequeue();
 		hart->idle = !vcpu;
 		if (vcpu) {
 			vcpu->state = VCPU_RUNNING;

@@ -15,14 +15,17 @@ void vcpu_reset(struct vcpu *vcpu)
 		.stimecmp = TIME_NEVER,
 	};
 	fp_reset(&vcpu->fp);
+	/*
+	 * Requests before the mailbox: one that is posted in between then stays known. The
+	 * interrupt controller does not tell again what it has told.
+	 */
+	vcpu->requests = REQUEST_EXTERNAL;
 	mailbox_reset(&vcpu->mailbox);
-	vcpu->requests = 0;
 	vcpu->cycle_offset = vcpu->instret_offset = 0;
 	pmu_reset(vcpu);
 	vcpu->timer_deadline = TIME_NEVER;
 	vcpu->is_waiting = false;
 	vcpu->resume_at_address = false;
-	vcpu->external_level = false;
 	vcpu->last_hart = NULL; /* whatever the TLBs hold of it is not the new machine's */
 }
 
@@ -49,10 +52,10 @@ static void load_csrs(const struct vcpu *vcpu)
 	csr_write(CSR_VSTVAL, csrs->stval);
 	csr_write(CSR_SCOUNTEREN, csrs->scounteren);
 	csr_write(CSR_SENVCFG, csrs->senvcfg);
-	csr_write(CSR_HVIP, csrs->hvip);
 	csr_write(CSR_HTIMEDELTA, vcpu->time_delta);
 	if (vcpu->features->has_sstc)
 		csr_write(CSR_VSTIMECMP, csrs->stimecmp);
+	csr_write(CSR_HVIP, csrs->hvip); /* last: on QEMU 7.2 vstimecmp clears VSTIP */
 	if (vcpu->features->has_stateen)
 		csr_write(CSR_SSTATEEN0, csrs->sstateen0);
 }
@@ -197,17 +200,26 @@ bool vcpu_has_wakeup(struct vcpu *vcpu)
 	return csr_read(CSR_HIP) & csr_read(CSR_VSIE) << 1 & HVIP_ALL;
 }
 
-void vcpu_set_timer(struct vcpu *vcpu, u64 guest_time)
+/*
+ * Guest time as host ticks. The guest's clock is behind the host's (time_delta is 0 or negative),
+ * so that what wraps lies beyond the end of time.
+ */
+static u64 host_deadline(const struct vcpu *vcpu, u64 guest_time)
 {
 	u64 deadline = guest_time - vcpu->time_delta;
+
+	return deadline < guest_time ? TIME_NEVER : deadline;
+}
+
+void vcpu_set_timer(struct vcpu *vcpu, u64 guest_time)
+{
+	u64 deadline = host_deadline(vcpu, guest_time);
 
 	if (vcpu_features.has_sstc && !vcpu_features.sstc_hides_stip) {
 		csr_write(CSR_VSTIMECMP, guest_time);
 		return;
 	}
 	/* Emulated: the interrupt is hvip.VSTIP, the time is one of the hart's deadlines. */
-	if (unlikely(guest_time == TIME_NEVER))
-		deadline = TIME_NEVER;
 	vcpu->timer_deadline = deadline;
 	csr_clear(CSR_HVIP, HVIP_VSTIP);
 	if (deadline <= time_now())
@@ -232,11 +244,7 @@ u64 vcpu_wakeup_time(const struct vcpu *vcpu)
 	/* A timer interrupt that is not enabled does not end the wait. */
 	if (!(csr_read(CSR_VSIE) & BIT(IRQ_S_TIMER)))
 		return TIME_NEVER;
-	if (vcpu->features->has_sstc) {
-		u64 stimecmp = csr_read(CSR_VSTIMECMP);
-
-		if (stimecmp != TIME_NEVER)
-			deadline = MIN(deadline, stimecmp - vcpu->time_delta);
-	}
+	if (vcpu->features->has_sstc)
+		deadline = MIN(deadline, host_deadline(vcpu, csr_read(CSR_VSTIMECMP)));
 	return deadline;
 }
