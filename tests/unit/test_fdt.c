@@ -209,8 +209,7 @@ static void compatible_nodes(void **state)
 	unsigned count = 0;
 	int node;
 
-	fdt_for_each_compatible(fdt, node, "ns16550a")
-	{
+	fdt_for_each_compatible (fdt, node, "ns16550a") {
 		assert_memory_equal(fdt_node_name(fdt, node), "serial@", 7);
 		count++;
 	}
