@@ -237,6 +237,71 @@ static void the_kind_of_a_fault_is_known(void **state)
 	assert_false(insn_faults_as_store(0x0ff0000f));		    /* fence */
 }
 
+/* An assembler's word: what the base register and the offset of its address are. */
+static void addresses_are_decoded(void **state)
+{
+	static const struct {
+		u32 insn;
+		unsigned base;
+		s64 offset;
+	} known[] = {
+		{ 0x0005a503, 11, 0 },	   /* lw a0, 0(a1) */
+		{ 0x7ff5b503, 11, 2047 },  /* ld a0, 2047(a1) */
+		{ 0x80058503, 11, -2048 }, /* lb a0, -2048(a1) */
+		{ 0xfff5d503, 11, -1 },	   /* lhu a0, -1(a1) */
+		{ 0x00a58023, 11, 0 },	   /* sb a0, 0(a1) */
+		{ 0x7ea5bfa3, 11, 2047 },  /* sd a0, 2047(a1) */
+		{ 0x80a5a023, 11, -2048 }, /* sw a0, -2048(a1) */
+		{ 0xfea59fa3, 11, -1 },	   /* sh a0, -1(a1) */
+		{ 0x4188, 11, 0 },	   /* c.lw a0, 0(a1) */
+		{ 0x5fe8, 15, 0 },	   /* c.lw a0, 124(a5) */
+		{ 0xe008, 8, 0 },	   /* c.sd a0, 0(s0) */
+		{ 0x6502, 2, 0 },	   /* c.ldsp a0, 0(sp) */
+		{ 0xc02a, 2, 0 },	   /* c.swsp a0, 0(sp) */
+	};
+	struct prng prng = { 0x5eed0063 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+		assert_int_equal(insn_base_register(known[i].insn), known[i].base);
+		assert_true(insn_offset(known[i].insn) == known[i].offset);
+	}
+	for (unsigned i = 0; i < 20000; i++) {
+		s32 offset = (s32)prng_below(&prng, 4096) - 2048;
+		u32 others = (u32)prng_next(&prng), base = others >> 15 & 31,
+		    imm = (u32)offset & 0xfff;
+		u32 load = (others & 0xfff80) | imm << 20 | 0x03;
+		u32 store = (others & 0x1fff000) | imm >> 5 << 25 | (imm & 31) << 7 | 0x23;
+
+		assert_true(insn_offset(load) == offset && insn_base_register(load) == base);
+		assert_true(insn_offset(store) == offset && insn_base_register(store) == base);
+	}
+	/* Of the compressed ones the table has the base register where there is one: else it is sp.
+	 */
+	for (u32 insn = 0; insn < 0x10000; insn++) {
+		const struct compressed *c = (insn & 3) == 3 ? NULL : find(insn);
+
+		if (!c)
+			continue;
+		assert_int_equal(insn_base_register(insn),
+				 has_letter(c->bits, 'a') ? reg_field(c->bits, insn, 'a', 'a') : 2);
+		assert_true(insn_offset(insn) == 0);
+	}
+}
+
+/* The rest of a misaligned access is no register of any device. */
+static void an_address_offset_shows(void **state)
+{
+	(void)state;
+	assert_true(INSN_OPCODE_AND_ADDRESS_OFFSET(0x2503U) == INSN_LOAD);
+	assert_true(INSN_OPCODE_AND_ADDRESS_OFFSET(0xa02023U) == INSN_STORE);
+	for (u32 offset = 1; offset < 8; offset++) {
+		assert_false(INSN_OPCODE_AND_ADDRESS_OFFSET(0x2503U | offset << 15) == INSN_LOAD);
+		assert_false(INSN_OPCODE_AND_ADDRESS_OFFSET(0xa02023U | offset << 15) ==
+			     INSN_STORE);
+	}
+}
+
 /* htinst: 0, a transformed instruction, a pseudoinstruction, or something custom (18.6.3). */
 static void htinst_is_classified(void **state)
 {
@@ -295,6 +360,8 @@ int main(void)
 		cmocka_unit_test(known_instructions_transform),
 		cmocka_unit_test(integer_accesses_are_recognised),
 		cmocka_unit_test(the_kind_of_a_fault_is_known),
+		cmocka_unit_test(addresses_are_decoded),
+		cmocka_unit_test(an_address_offset_shows),
 		cmocka_unit_test(htinst_is_classified),
 		cmocka_unit_test(csr_accesses_are_decoded),
 	};

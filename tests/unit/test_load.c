@@ -74,8 +74,11 @@ static u64 get(const u8 *at, unsigned bytes)
 	return value;
 }
 
-static void nothing_between(void)
+static unsigned pauses;
+
+static void count_pause(void)
 {
+	pauses++;
 }
 
 static bool is_zero(const u8 *bytes, size_t size)
@@ -106,9 +109,9 @@ static const char *load(struct fixture *f)
 	assert_true(f->loaded.entry.v >= RAM && f->loaded.entry.v <= at);
 
 	kernel_only.initrd.size = 0;
-	load_images(&kernel_only, &f->memory, &f->loaded, nothing_between);
+	load_images(&kernel_only, &f->memory, &f->loaded, count_pause);
 	assert_true(is_zero(f->ram + (at - RAM), MEMORY_SIZE - (at - RAM)));
-	load_images(&f->d, &f->memory, &f->loaded, nothing_between);
+	load_images(&f->d, &f->memory, &f->loaded, count_pause);
 	assert_memory_equal(f->ram + (at - RAM), f->d.initrd.data, f->d.initrd.size);
 	assert_true(is_zero(f->ram + (tree - RAM), TREE_SIZE));
 	memset(f->ram + (at - RAM), 0, MEMORY_SIZE - (at - RAM));
@@ -302,6 +305,48 @@ static void an_elf_file_goes_to_physical_addresses(void **state)
 	set_kernel(f, elf, sizeof(elf));
 	assert_null(load(f));
 	assert_int_equal(f->loaded.entry.v, RAM + MIB(3) + 4);
+}
+
+/* RAM keeps what a guest left there when it rebooted: .bss is a loader's to clear, and all of it.
+ */
+static void bss_is_cleared(void **state)
+{
+	struct fixture *f = *state;
+	u8 elf[ELF_SIZE];
+
+	make_elf(elf);
+	put(elf + PHDR(0) + 32, 0, 8); /* nothing of it is in the file */
+	set_kernel(f, elf, sizeof(elf));
+	assert_null(load_plan(&f->d, GPA(RAM), &f->loaded));
+	memset(f->ram, 0xee, MEMORY_SIZE);
+	load_images(&f->d, &f->memory, &f->loaded, count_pause);
+	assert_true(is_zero(f->ram + MIB(1), 700));
+	assert_int_equal(f->ram[MIB(1) - 1], 0xee);
+	assert_int_equal(f->ram[MIB(1) + 700], 0xee);
+	assert_memory_equal(f->ram + MIB(3), elf + 1000, 500);
+	assert_true(is_zero(f->ram + MIB(3) + 500, MIB(1) - 500));
+	assert_int_equal(f->ram[MIB(3) - 1], 0xee);
+	assert_int_equal(f->ram[MIB(4)], 0xee);
+}
+
+/* Other guests of the hart do not wait for more than a piece. */
+static void large_images_are_loaded_in_pieces(void **state)
+{
+	struct fixture *f = *state;
+	size_t size = 5 * LOAD_PIECE + 1;
+	u8 *large = malloc(size);
+
+	for (size_t i = 0; i < size; i++)
+		large[i] = (u8)(i * 31 >> 7);
+	set_kernel(f, large, size);
+	f->d.initrd = (struct payload){ large, 2 * LOAD_PIECE };
+	assert_null(load_plan(&f->d, GPA(RAM), &f->loaded));
+	pauses = 0;
+	load_images(&f->d, &f->memory, &f->loaded, count_pause);
+	assert_int_equal(pauses, 6 + 2);
+	assert_memory_equal(f->ram + MIB(2), large, size);
+	assert_memory_equal(f->ram + (f->loaded.initrd.v - RAM), large, 2 * LOAD_PIECE);
+	free(large);
 }
 
 /* One field of a good file is changed; what the sentence says then. */
@@ -510,6 +555,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_initrd_must_fit, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_elf_file_goes_to_physical_addresses, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(bss_is_cleared, setup, teardown),
+		cmocka_unit_test_setup_teardown(large_images_are_loaded_in_pieces, setup, teardown),
 		cmocka_unit_test_setup_teardown(wrong_elf_files_are_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(images_of_every_length_are_safe, setup, teardown),
 		cmocka_unit_test_setup_teardown(damaged_images_are_refused_or_safe, setup,

@@ -168,6 +168,24 @@ static void a_full_mailbox_fences_everything(void **state)
 	assert_int_equal(calls[0].kind, INSTRUCTION);
 }
 
+/* The SBI's firmware events: each kind is counted by the vCPU that gets it. */
+static void what_is_received_is_counted(void **state)
+{
+	(void)state;
+	assert_int_equal(fence_event(FENCE_I), FW_FENCE_I_SENT);
+	assert_int_equal(fence_event(FENCE_VMA), FW_SFENCE_VMA_SENT);
+	assert_int_equal(fence_event(FENCE_VMA_ASID), FW_SFENCE_VMA_ASID_SENT);
+	mailbox_post(&vcpu, &(struct fence){ .kind = FENCE_I });
+	mailbox_post(&vcpu, &(struct fence){ FENCE_VMA, 0x1000, 4096, 0 });
+	mailbox_post(&vcpu, &(struct fence){ FENCE_VMA, 0x1000, 4096, 0 });
+	mailbox_post(&vcpu, &(struct fence){ FENCE_VMA_ASID, 0x1000, 4096, 5 });
+	mailbox_drain(&vcpu);
+	assert_int_equal(vcpu.stats.fw_events[FW_FENCE_I_RECEIVED], 1);
+	assert_int_equal(vcpu.stats.fw_events[FW_SFENCE_VMA_RECEIVED], 2);
+	assert_int_equal(vcpu.stats.fw_events[FW_SFENCE_VMA_ASID_RECEIVED], 1);
+	assert_int_equal(vcpu.stats.fw_events[FW_SFENCE_VMA_SENT], 0);
+}
+
 static void a_reset_answers_who_waits(void **state)
 {
 	u64 ticket;
@@ -228,6 +246,7 @@ int main(void)
 		cmocka_unit_test_setup(ranges_cover_each_page_they_touch, setup),
 		cmocka_unit_test_setup(fences_wait_in_the_mailbox_in_order, setup),
 		cmocka_unit_test_setup(a_full_mailbox_fences_everything, setup),
+		cmocka_unit_test_setup(what_is_received_is_counted, setup),
 		cmocka_unit_test_setup(a_reset_answers_who_waits, setup),
 		cmocka_unit_test_setup(done_and_absent_are_not_waited_for, setup),
 		cmocka_unit_test_setup(two_that_wait_for_each_other_go_on, setup),
