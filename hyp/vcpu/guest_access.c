@@ -82,12 +82,9 @@ enum guest_access_result guest_fetch(gva_t pc, u32 *insn)
 	return ACCESS_OK;
 }
 
-bool guest_load_u64(gva_t gva, u64 *value)
+enum guest_access_result guest_load_u64(gva_t gva, u64 *value)
 {
 	u64 cause = hlv_d(gva.v, value);
 
-	if (cause == NO_FAULT)
-		return true;
-	classify(cause);
-	return false;
+	return likely(cause == NO_FAULT) ? ACCESS_OK : classify(cause);
 }

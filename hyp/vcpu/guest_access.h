@@ -17,7 +17,7 @@ enum guest_access_result {
 /* Fetches the instruction at pc; *insn gets 16 or 32 bits of it. */
 enum guest_access_result guest_fetch(gva_t pc, u32 *insn);
 
-/* Reads 8 bytes; false if that faults. */
-bool guest_load_u64(gva_t gva, u64 *value);
+/* Reads 8 bytes. */
+enum guest_access_result guest_load_u64(gva_t gva, u64 *value);
 
 #endif
