@@ -337,7 +337,7 @@ static void large_images_are_loaded_in_pieces(void **state)
 	u8 *large = malloc(size);
 
 	for (size_t i = 0; i < size; i++)
-		large[i] = (u8)(i * 31 >> 7);
+		large[i] = (u8)((i * 31 >> 7) ^ (i >> 16)); /* no two pieces are alike */
 	set_kernel(f, large, size);
 	f->d.initrd = (struct payload){ large, 2 * LOAD_PIECE };
 	assert_null(load_plan(&f->d, GPA(RAM), &f->loaded));
@@ -387,6 +387,7 @@ static void wrong_elf_files_are_refused(void **state)
 		{ PHDR(1) + 40, 8, UINT64_MAX, "does not fit" },
 		{ PHDR(1) + 40, 8, 0 - RAM, "does not fit" },
 		{ PHDR(1) + 24, 8, RAM + MIB(7) - TREE_SIZE, "together" }, /* over the initrd */
+		{ PHDR(0) + 24, 8, RAM + MEMORY_SIZE - TREE_SIZE - 4096, "together" },
 		{ 24, 8, 0, "entry" },
 		{ 24, 8, RAM - 4, "entry" },
 		{ 24, 8, RAM + MIB(4), "entry" },
