@@ -20,14 +20,19 @@
 #include "vm/guest_dt.h"
 #include "vm/vm.h"
 
-#define MMIO_PAGE    4096UL
-#define MIN_RAM	     MIB(32)
-#define POOL_DIVISOR 32 /* of the RAM, the hypervisor keeps so much for itself, within bounds */
-#define POOL_MIN     MIB(8)
+#define MMIO_PAGE	  4096UL
+#define MIN_RAM		  MIB(32)
+#define POOL_DIVISOR	  32 /* of the RAM, the hypervisor keeps so much for itself, within bounds */
+#define POOL_MIN	  MIB(8)
+#define START_PATIENCE_NS 100000000 /* for a hart that does not start at once */
 
 /* boot/start.S */
 void start_secondary(void);
 void continue_on_stack(u64 stack, void (*function)(void)) __attribute__((noreturn));
+
+/* Set when struct harts can be found by their ids; read by boot/start.S. */
+extern u32 harts_are_ready;
+u32 harts_are_ready;
 
 /* called by boot/start.S */
 void boot_main(u64 hartid, hpa_t device_tree) __attribute__((noreturn));
@@ -143,13 +148,31 @@ static void init_this_hart(void)
 	__atomic_store_n(&hart->online, true, __ATOMIC_RELEASE);
 }
 
+static bool is_online(const struct hart *hart)
+{
+	return __atomic_load_n(&hart->online, __ATOMIC_ACQUIRE);
+}
+
+/* Firmware may refuse a hart that is still on its way to where it waits: it is asked again. */
+static void start_hart(struct hart *hart)
+{
+	u64 patience = time_now() + time_from_ns(START_PATIENCE_NS);
+	struct sbi_ret ret;
+
+	do {
+		ret = firmware_hart_start(hart->id, HPA((u64)start_secondary), (u64)hart);
+	} while (ret.error && !is_online(hart) && time_now() < patience);
+	if (ret.error && !is_online(hart))
+		log_warn("hart %lu does not start (SBI error %ld); going on without it", hart->id,
+			 ret.error);
+}
+
 static void start_other_harts(void)
 {
+	__atomic_store_n(&harts_are_ready, 1, __ATOMIC_RELEASE);
 	for_each_hart (hart) {
-		if (hart == this_hart())
-			continue;
-		if (firmware_hart_start(hart->id, HPA((u64)start_secondary), (u64)hart).error)
-			log_warn("hart %lu does not start; going on without it", hart->id);
+		if (hart != this_hart())
+			start_hart(hart);
 	}
 }
 

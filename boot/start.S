@@ -11,6 +11,10 @@
 	.globl	_start
 _start:
 	csrw	sie, zero
+	la	t0, boot_lottery
+	li	t1, 1
+	amoswap.w.aq t1, t1, (t0)
+	bnez	t1, late_hart
 	la	t0, image_bss_start
 	la	t1, image_bss_end
 1:	sd	zero, (t0)
@@ -22,6 +26,29 @@ _start:
 	sd	t0, HART_EMERGENCY_STACK(tp)
 	call	set_trap_entry
 	call	boot_main
+
+	/*
+	 * OpenSBI 1.1 may send a hart here that it was asked to start at start_secondary: it marks it
+	 * as starting before it notes where. Such a hart is recognised by being late, and finds its
+	 * struct hart by its id once there is one.
+	 */
+late_hart:
+	la	t0, harts_are_ready
+1:	lw	t1, (t0)
+	fence	r, rw
+	beqz	t1, 1b
+	la	a1, harts
+	la	t0, nr_harts
+	lw	t0, (t0)
+2:	beqz	t0, 3f
+	ld	t1, HART_ID(a1)
+	beq	t1, a0, start_secondary
+	li	t1, HART_SIZE
+	add	a1, a1, t1
+	addi	t0, t0, -1
+	j	2b
+3:	wfi				/* none of those that are used */
+	j	3b
 
 	.globl	start_secondary
 start_secondary:
@@ -42,6 +69,12 @@ set_trap_entry:
 continue_on_stack:
 	mv	sp, a0
 	jr	a1
+
+	/* Not in .bss, which is cleared after the first has come. */
+	.data
+	.balign	4
+boot_lottery:
+	.word	0
 
 	/* Until there is a page pool; a trap on it would overwrite it, but panics only go forward. */
 	.bss

@@ -6,6 +6,8 @@
 #define OFFSET(name, type, field) \
 	__asm__ volatile("\n.ascii \"->" #name " %0\"" : : "i"(offsetof(type, field)))
 
+#define SIZE(name, type) __asm__ volatile("\n.ascii \"->" #name " %0\"" : : "i"(sizeof(type)))
+
 void asm_offsets(void);
 
 void asm_offsets(void)
@@ -19,5 +21,7 @@ void asm_offsets(void)
 	OFFSET(HART_TRAP_GPR, struct hart, trap_gpr);
 	OFFSET(HART_TRAP_PC, struct hart, trap_pc);
 	OFFSET(HART_STACK, struct hart, stack);
+	OFFSET(HART_ID, struct hart, id);
+	SIZE(HART_SIZE, struct hart);
 	OFFSET(HART_EMERGENCY_STACK, struct hart, emergency_stack);
 }

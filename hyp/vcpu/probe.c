@@ -57,19 +57,6 @@ static void probe_henvcfg(struct vcpu_features *features)
 	}
 }
 
-/* QEMU 7.2 raises the interrupt but does not show it in vsip: a guest that polls would hang. */
-static bool probe_hidden_stip(void)
-{
-	bool hidden;
-
-	csr_write(CSR_HENVCFG, vcpu_features.henvcfg);
-	csr_write(CSR_HTIMEDELTA, 0);
-	csr_write(CSR_VSTIMECMP, 0);
-	hidden = (csr_read(CSR_HIP) & HVIP_VSTIP) && !(csr_read(CSR_VSIP) & BIT(IRQ_S_TIMER));
-	csr_write(CSR_VSTIMECMP, TIME_NEVER);
-	return hidden;
-}
-
 void vcpu_probe(void)
 {
 	struct vcpu_features *features = &vcpu_features;
@@ -94,9 +81,6 @@ void vcpu_probe(void)
 	features->has_sstc = isa_has(features->isa, "sstc");
 	fp_probe();
 	features->has_vector = fp_vlenb != 0;
-	csr_write(CSR_HIDELEG, HVIP_ALL);
-	if (features->has_sstc)
-		features->sstc_hides_stip = probe_hidden_stip();
 }
 
 void vcpu_init_hart(void)

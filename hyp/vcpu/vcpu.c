@@ -215,7 +215,7 @@ void vcpu_set_timer(struct vcpu *vcpu, u64 guest_time)
 {
 	u64 deadline = host_deadline(vcpu, guest_time);
 
-	if (vcpu_features.has_sstc && !vcpu_features.sstc_hides_stip) {
+	if (vcpu_features.has_sstc) {
 		csr_write(CSR_VSTIMECMP, guest_time);
 		return;
 	}

@@ -107,7 +107,7 @@ struct vcpu {
 
 	/* Interrupts. */
 	bool external_level; /* as the interrupt controller drives it */
-	u64 timer_deadline;  /* emulated SBI timer: host ticks, TIME_NEVER: none */
+	u64 timer_deadline;  /* without Sstc, of SBI set_timer: host ticks, TIME_NEVER: none */
 	u64 time_delta;	     /* guest time - host time: htimedelta */
 	bool is_waiting;     /* in WFI or hart_suspend: only an interrupt that is enabled goes on */
 	struct mailbox mailbox;
@@ -129,8 +129,7 @@ struct vcpu {
 struct vcpu_features {
 	bool has_fp;
 	bool has_vector;
-	bool has_sstc;	      /* the guest may use stimecmp */
-	bool sstc_hides_stip; /* vsip.STIP reads 0 when vstimecmp raised it (QEMU 7.2) */
+	bool has_sstc; /* the guest may use stimecmp */
 	bool has_stateen;
 	bool has_seed; /* the firmware lets S-mode read the seed CSR (Zkr) */
 	u64 henvcfg;   /* as it reads back */
