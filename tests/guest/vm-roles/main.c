@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One program for the tests with several VMs (tests/vms): the VM's bootargs say what it does.
+ *
+ *     spin     is busy for two seconds
+ *     brief    ends at once
+ *     reboot   reboots BOOTS times; RAM survives that, and the count lies at its end
+ *     ticks    takes TICKS timer interrupts and tells how late the latest was
+ *     print    prints LINES numbered lines
+ *     dbcn     the same through the SBI's debug console
+ */
+#include "console.h"
+#include "fdt.h"
+#include "sbi.h"
+#include "string.h"
+
+#define MS    10000UL /* ticks of the clock */
+#define NEVER (-1UL)
+
+#define SPIN_TIME (2000 * MS)
+#define BOOTS	  30
+#define TICKS	  400
+#define TICK	  (10 * MS)
+#define LINES	  5000
+
+static volatile u64 *taken(void)
+{
+	return &hart_self()->interrupts[CAUSE_TIMER_INTERRUPT];
+}
+
+static void on_timer(u64 code)
+{
+	(void)code;
+	sbi_set_timer(NEVER);
+}
+
+static void spin(void)
+{
+	u64 start = rdtime();
+
+	while (rdtime() - start < SPIN_TIME)
+		;
+	print("spun\n");
+}
+
+static void brief(void)
+{
+	print("brief\n");
+}
+
+static void reboot(void)
+{
+	const u64 magic = 0xb007ed00b007ed00UL;
+	volatile u64 *boots;
+	u64 base, size;
+
+	fdt_memory(boot_fdt, &base, &size);
+	boots = (volatile u64 *)(base + size - PAGE_SIZE);
+	if (boots[0] != magic) {
+		boots[0] = magic;
+		boots[1] = 0;
+	}
+	if (++boots[1] <= BOOTS)
+		sbi_call2(SBI_EXT_SRST, SBI_SRST_RESET, SBI_SRST_COLD_REBOOT, 0);
+	print("booted %lu times\n", boots[1]);
+}
+
+static void ticks(void)
+{
+	u64 latest = 0;
+
+	for (u64 i = 1; i <= TICKS; i++) {
+		u64 when = rdtime() + TICK, late;
+
+		sbi_set_timer(when);
+		while (*taken() < i)
+			wfi();
+		late = rdtime() - when;
+		latest = late > latest ? late : latest;
+	}
+	print("%u ticks, the latest %lu ms late\n", TICKS, latest / MS);
+}
+
+static void lines(void)
+{
+	for (u64 i = 0; i < LINES; i++)
+		print("%04lu %016lx abcdefghijklmnopqrst\n", i, i * 0x9e3779b97f4a7c15UL);
+}
+
+static void debug_console(void)
+{
+	static const char text[] = " the same line through the debug console\n";
+
+	for (u64 i = 0; i < LINES; i++) {
+		char line[64] = "0000";
+		u64 length = 4 + strlen(text), n = i;
+
+		for (unsigned digit = 4; digit-- > 0; n /= 10)
+			line[digit] = (char)('0' + n % 10);
+		memcpy(line + 4, text, strlen(text));
+		for (u64 done = 0; done < length;)
+			done += (u64)sbi_call3(SBI_EXT_DBCN, SBI_DBCN_WRITE, length - done,
+					       (u64)line + done, 0)
+					.value;
+	}
+}
+
+static const struct {
+	const char *name;
+	void (*play)(void);
+} roles[] = {
+	{ "spin", spin },   { "brief", brief }, { "reboot", reboot },
+	{ "ticks", ticks }, { "print", lines }, { "dbcn", debug_console },
+};
+
+void guest_main(void)
+{
+	struct fdt_property role;
+
+	hart_self()->on_interrupt = on_timer;
+	csr_write(sie, SIP_STIP);
+	interrupts_on();
+	if (!fdt_find(boot_fdt, "/chosen", "bootargs", &role))
+		sbi_shutdown(SBI_SRST_SYSTEM_FAILURE);
+	for (unsigned i = 0; i < ARRAY_SIZE(roles); i++) {
+		if (strcmp((const char *)role.data, roles[i].name) == 0) {
+			roles[i].play();
+			sbi_shutdown(SBI_SRST_NO_REASON);
+		}
+	}
+	print("BAD role %s\n", (const char *)role.data);
+	sbi_shutdown(SBI_SRST_SYSTEM_FAILURE);
+}
