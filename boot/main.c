@@ -185,6 +185,9 @@ static void show_machine(void)
 	log_info("Doppel on %s: %u harts, %lu MiB RAM, %lu MiB of it for guests", machine.model,
 		 nr_harts, ram >> 20, ram_pool_free() >> 20);
 	log_info("%s", machine.isa);
+	if (machine.nr_harts_left_out)
+		log_warn("%u more harts are left alone: Doppel uses %d at most",
+			 machine.nr_harts_left_out, MACHINE_MAX_HARTS);
 }
 
 static void show_vm(const struct vm *vm)

@@ -34,8 +34,7 @@ struct hart {
 	bool slice_is_over;
 	struct timer slice;
 
-	u64 vmid_generation;	 /* of the last HFENCE.GVMA of all VMIDs */
-	const void *last_stage2; /* whose translations may be in the TLB, if there are no VMIDs */
+	u64 vmid_generation; /* of the last HFENCE.GVMA of all VMIDs */
 
 	struct timer_queue timers;
 	struct trace_ring trace;

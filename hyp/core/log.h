@@ -7,7 +7,7 @@
 
 enum log_level {
 	LOG_ERROR, /* ours: something is wrong with Doppel or with what the user asked for */
-	LOG_WARN,  /* a guest did something odd */
+	LOG_WARN,  /* something is odd, and Doppel goes on */
 	LOG_INFO,
 	LOG_DEBUG,
 };

@@ -94,14 +94,9 @@ void hyp_map_init(void *pool, u64 pool_size)
 	map_small(pool, (u8 *)pool + pool_size, MAP_RW);
 }
 
-u64 hyp_map_satp(void)
-{
-	return (u64)ATP_MODE_SV39 << ATP_MODE_SHIFT | (u64)root >> 12;
-}
-
 void hyp_map_enable(void)
 {
 	sfence_vma_all();
-	csr_write(CSR_SATP, hyp_map_satp());
+	csr_write(CSR_SATP, (u64)ATP_MODE_SV39 << ATP_MODE_SHIFT | page_to_hpa(root).v >> 12);
 	sfence_vma_all();
 }

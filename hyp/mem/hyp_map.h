@@ -37,7 +37,4 @@ void hyp_map_init(void *pool, u64 pool_size);
 /* Turns the map on, on this hart. */
 void hyp_map_enable(void);
 
-/* The value of satp that hyp_map_enable() sets; a starting hart sets it in assembly. */
-u64 hyp_map_satp(void);
-
 #endif

@@ -13,7 +13,7 @@ void page_pool_init(void *start, u64 size);
 
 /*
  * Allocates 2^order pages, aligned to their size and cleared. NULL when the pool has none left.
- * Any hart may call; the pool has a lock of its own, the innermost one.
+ * Any hart may call; the pool has a lock of its own, under which no other is taken.
  */
 void *page_alloc(unsigned order);
 void page_free(void *pages, unsigned order);

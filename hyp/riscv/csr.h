@@ -38,7 +38,7 @@
 #define CSR_STIMECMP 0x14d /* Sstc */
 #define CSR_SATP     0x180
 
-/* Hypervisor (section 18.2) */
+/* Hypervisor (section 19.2) */
 #define CSR_HSTATUS    0x600
 #define CSR_HEDELEG    0x602
 #define CSR_HIDELEG    0x603
@@ -54,7 +54,7 @@
 #define CSR_HTINST     0x64a
 #define CSR_HGATP      0x680
 
-/* Virtual supervisor (sections 18.2.10 to 18.2.19) */
+/* Virtual supervisor (sections 19.2.11 to 19.2.18) */
 #define CSR_VSSTATUS  0x200
 #define CSR_VSIE      0x204
 #define CSR_VSTVEC    0x205
@@ -83,7 +83,7 @@
 #define EXT_STATE_CLEAN	  2
 #define EXT_STATE_DIRTY	  3
 
-/* Interrupts, as bit numbers of sip, sie, hvip, hie (sections 10.1.3 and 18.2.3) */
+/* Interrupts, as bit numbers of sip, sie, hvip, hie (sections 10.1.3 and 19.2.3) */
 #define IRQ_S_SOFT   1
 #define IRQ_VS_SOFT  2
 #define IRQ_S_TIMER  5
@@ -96,7 +96,7 @@
 #define HVIP_VSEIP   CSR_BIT(IRQ_VS_EXT)
 #define HVIP_ALL     (HVIP_VSSIP | HVIP_VSTIP | HVIP_VSEIP)
 
-/* scause (section 10.1.8, table 22; with the H extension's causes of section 18.6.1) */
+/* scause (section 10.1.8; with the H extension's causes of section 19.6.1) */
 #define CAUSE_INTERRUPT_BIT	     63
 #define CAUSE_FETCH_MISALIGNED	     0
 #define CAUSE_FETCH_ACCESS	     1
@@ -119,7 +119,7 @@
 #define CAUSE_STORE_GUEST_PAGE_FAULT 23
 #define CAUSE_COUNT		     24
 
-/* hstatus (section 18.2.1) */
+/* hstatus (section 19.2.1) */
 #define HSTATUS_GVA	   CSR_BIT(6)
 #define HSTATUS_SPV	   CSR_BIT(7)
 #define HSTATUS_SPVP	   CSR_BIT(8)
@@ -128,7 +128,7 @@
 #define HSTATUS_VTSR	   CSR_BIT(22)
 #define HSTATUS_VSXL_SHIFT 32
 
-/* henvcfg (section 18.2.6) and senvcfg (section 10.1.10) */
+/* henvcfg (section 19.2.5) and senvcfg (section 10.1.10) */
 #define ENVCFG_FIOM	  CSR_BIT(0)
 #define ENVCFG_CBIE	  (3 << 4)
 #define ENVCFG_CBIE_FLUSH (1 << 4) /* cbo.inval performs a flush */
@@ -138,19 +138,19 @@
 #define HENVCFG_PBMTE	  CSR_BIT(62)
 #define HENVCFG_STCE	  CSR_BIT(63)
 
-/* hcounteren (section 18.2.7) */
+/* hcounteren (section 19.2.6) */
 #define COUNTEREN_CY CSR_BIT(0)
 #define COUNTEREN_TM CSR_BIT(1)
 #define COUNTEREN_IR CSR_BIT(2)
 
-/* hstateen0 (chapter 9, Smstateen/Ssstateen) */
+/* hstateen0 (chapter 4, Smstateen/Ssstateen) */
 #define STATEEN0_C	CSR_BIT(0)
 #define STATEEN0_FCSR	CSR_BIT(1)
 #define STATEEN0_JVT	CSR_BIT(2)
 #define STATEEN0_ENVCFG CSR_BIT(62)
 #define STATEEN0_SE	CSR_BIT(63)
 
-/* satp, vsatp (section 10.1.11) and hgatp (section 18.2.11) */
+/* satp, vsatp (section 10.1.11) and hgatp (section 19.2.10) */
 #define ATP_MODE_SHIFT	 60
 #define ATP_MODE_BARE	 0
 #define ATP_MODE_SV39	 8
@@ -173,7 +173,7 @@
 #define PTE_PPN_SHIFT 10
 #define PTE_PPN_MASK  ((CSR_BIT(44) - 1) << PTE_PPN_SHIFT)
 
-/* htinst pseudoinstructions of implicit accesses (section 18.6.3, table 47) */
+/* htinst pseudoinstructions of implicit accesses (section 19.6.3) */
 #define HTINST_PSEUDO_LOAD  0x3000
 #define HTINST_PSEUDO_STORE 0x3020
 

@@ -7,7 +7,7 @@
 
 /* Assemblers know the hypervisor instructions under many names; their encoding is one. */
 
-/* HFENCE.GVMA with rs1 = rs2 = x0: all guest physical addresses of all VMIDs (section 18.3.2). */
+/* HFENCE.GVMA with rs1 = rs2 = x0: all guest physical addresses of all VMIDs (section 19.3.2). */
 static inline void hfence_gvma_all(void)
 {
 	__asm__ volatile(".insn r 0x73, 0, 0x31, x0, x0, x0" ::: "memory");
@@ -19,7 +19,7 @@ static inline void hfence_gvma_vmid(u64 vmid)
 	__asm__ volatile(".insn r 0x73, 0, 0x31, x0, x0, %0" ::"r"(vmid) : "memory");
 }
 
-/* HFENCE.VVMA: all guest virtual addresses of the VMID that is in hgatp now (section 18.3.1). */
+/* HFENCE.VVMA: all guest virtual addresses of the VMID that is in hgatp now (section 19.3.2). */
 static inline void hfence_vvma_all(void)
 {
 	__asm__ volatile(".insn r 0x73, 0, 0x11, x0, x0, x0" ::: "memory");

@@ -56,7 +56,7 @@ static u32 transform_zcb(u32 insn)
 
 #define QUADRANT_AND_FUNCT3(insn) ((insn & 3) << 3 | bits(insn, 15, 13))
 
-/* Compressed loads and stores (unprivileged specification, chapter 27). */
+/* Compressed loads and stores (unprivileged specification, chapter 26). */
 static u32 transform_16(u32 insn)
 {
 	u32 reg = short_reg(insn), rd = bits(insn, 11, 7), rs2 = bits(insn, 6, 2);

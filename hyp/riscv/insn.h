@@ -2,7 +2,7 @@
 /*
  * Decoding the instructions that trap: loads and stores, CSR accesses, WFI.
  *
- * Loads and stores have one format here, that of htinst (privileged specification 18.6.3): a 32-bit
+ * Loads and stores have one format here, that of htinst (privileged specification 19.6.3): a 32-bit
  * instruction, or what a compressed one expands to with bit 1 clear. Where the hardware does not
  * fill htinst, insn_transform() makes the same from the instruction itself. rs1 and the immediate
  * mean nothing in it: the address is known from the trap.

@@ -165,7 +165,7 @@ static __attribute__((noinline)) exit_action_t emulate_fetched(struct vcpu *vcpu
 exit_action_t exit_guest_page_fault(struct vcpu *vcpu, u64 cause)
 {
 	u64 gva = csr_read(CSR_STVAL), htinst = csr_read(CSR_HTINST);
-	/* htval lacks the two lowest bits; those of an explicit access are stval's (18.2.8). */
+	/* htval lacks the two lowest bits; those of an explicit access are stval's (19.2.8). */
 	gpa_t gpa = GPA(csr_read(CSR_HTVAL) << 2 | (gva & 3));
 
 	if (likely(insn_is_transformed(htinst)))

@@ -3,7 +3,7 @@
 #include "lib/bits.h"
 #include "sbi/sbi.h"
 
-/* Event identifiers: type in bits 19:16, code in 15:0 (sections 11.1 to 11.5). */
+/* Event identifiers: type in bits 19:16, code in 15:0 (sections 11.1 to 11.4). */
 #define EVENT_TYPE(index)     ((index) >> 16 & 0xf)
 #define EVENT_CODE(index)     ((index)&0xffff)
 #define EVENT_TYPE_HARDWARE   0
@@ -18,7 +18,7 @@
 #define START_SET_VALUE	   BIT(0)
 #define STOP_RESET	   BIT(0)
 
-/* counter_info (section 11.7): CSR number, width - 1, and the type in the top bit. */
+/* counter_info (section 11.6): CSR number, width - 1, and the type in the top bit. */
 #define INFO_HARDWARE(csr) ((csr) | 63UL << 12)
 #define INFO_FIRMWARE	   BIT(63)
 
@@ -164,7 +164,7 @@ static exit_action_t fw_read(struct vcpu *vcpu, bool high)
 
 	if (index < PMU_FIRST_FW || index >= PMU_COUNTERS)
 		return sbi_error(vcpu, SBI_ERR_INVALID_PARAM);
-	/* On RV64 the low half is all of it (section 11.12). */
+	/* On RV64 the low half is all of it (section 11.11). */
 	return sbi_return(vcpu, SBI_SUCCESS, high ? 0 : pmu_read(vcpu, (unsigned)index));
 }
 

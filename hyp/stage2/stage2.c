@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The second stage of address translation: Sv39x4 tables (privileged specification 18.5.1). */
+/* The second stage of address translation: Sv39x4 tables (privileged specification 19.5.1). */
 #include "stage2/stage2.h"
 #include "lib/string.h"
 #include "mem/page.h"
@@ -25,7 +25,7 @@ static hpa_t entry_hpa(u64 entry)
 
 /*
  * A leaf: U=1, as all G-stage accesses count as user accesses; A and D set, or the hardware would
- * fault or update them; G clear, it is reserved for future use (section 18.5.1).
+ * fault or update them; G clear, it is reserved for future use (section 19.5.1).
  */
 static u64 make_leaf(hpa_t hpa, u64 permissions)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The second stage of address translation: guest physical to host physical. The specification says
- * G-stage (privileged specification section 18.5); the format is Sv39x4.
+ * G-stage (privileged specification section 19.5); the format is Sv39x4.
  *
  *      guest physical address (41 bits)
  *      40        30 29      21 20      12 11        0
@@ -74,7 +74,7 @@ int stage2_protect(struct stage2 *s2, gpa_t gpa, u64 size, u64 permissions);
 /* Looks one address up; false when it is not mapped. */
 bool stage2_walk(const struct stage2 *s2, gpa_t gpa, struct stage2_leaf *leaf);
 
-/* The value for hgatp with this translation and VMID (section 18.2.11). */
+/* The value for hgatp with this translation and VMID (section 19.2.10). */
 u64 stage2_hgatp(const struct stage2 *s2, u64 vmid);
 
 #endif

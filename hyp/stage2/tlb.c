@@ -37,9 +37,8 @@ void tlb_enter(struct guest_mmu *mmu, const void *vcpu, bool stayed)
 	csr_write(CSR_HGATP, stage2_hgatp(&mmu->s2, mmu->vmid.id));
 	spin_unlock(&lock);
 
-	/* VMIDs of an older generation may mean somebody else by now; without VMIDs they always do.
-	 */
-	if (hart->vmid_generation != generation || (!pool.bits && hart->last_stage2 != mmu)) {
+	/* VMIDs of an older generation may mean somebody else by now. */
+	if (hart->vmid_generation != generation) {
 		hfence_gvma_all();
 		mmu->last_vcpu[hart->index] = NULL;
 		hart->vmid_generation = generation;
@@ -50,6 +49,5 @@ void tlb_enter(struct guest_mmu *mmu, const void *vcpu, bool stayed)
 	 */
 	if (mmu->last_vcpu[hart->index] != vcpu || !stayed)
 		hfence_vvma_all();
-	hart->last_stage2 = mmu;
 	mmu->last_vcpu[hart->index] = vcpu;
 }

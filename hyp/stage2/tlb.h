@@ -16,7 +16,7 @@ struct guest_mmu {
 	const void *last_vcpu[MACHINE_MAX_HARTS];
 };
 
-/* Boot hart, once: finds VMIDLEN (section 18.2.11: write ones, read back). */
+/* Boot hart, once: finds VMIDLEN (section 19.2.10: write ones, read back). */
 void tlb_probe(void);
 
 /*

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Virtual machine identifiers, which tag translations in the TLB (privileged specification
- * 18.2.11). There may be fewer than VMs, or none (VMIDLEN 0): they are given out in generations.
+ * 19.2.10). There may be fewer than VMs, or none (VMIDLEN 0): they are given out in generations.
  * A hart that meets a newer generation than it has seen drops all guests' translations once.
  */
 #ifndef DOPPEL_VMID_H

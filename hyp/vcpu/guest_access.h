@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Access to guest virtual addresses, through both stages and with the rights that the guest had
- * when it left: HLV and HLVX (privileged specification 18.3.3). For the vCPU on this hart.
+ * when it left: HLV and HLVX (privileged specification 19.3.1). For the vCPU on this hart.
  */
 #ifndef DOPPEL_GUEST_ACCESS_H
 #define DOPPEL_GUEST_ACCESS_H

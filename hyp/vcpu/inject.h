@@ -9,7 +9,7 @@ struct vcpu;
 
 /*
  * Makes the guest take an exception at its pc: supervisor CSRs as a trap into S-mode sets them
- * (privileged specification 10.1.1 and 18.6.2), goes on in VS-mode at vstvec. On the vCPU's hart.
+ * (privileged specification 10.1.1 and 19.6.2), goes on in VS-mode at vstvec. On the vCPU's hart.
  */
 void inject_exception(struct vcpu *vcpu, u64 cause, u64 tval);
 

@@ -7,7 +7,7 @@
 #include "vcpu/interrupts.h"
 #include "vcpu/vcpu.h"
 
-static struct spinlock lock; /* the queue, hart->idle, vcpu->state and vcpu->hart */
+static struct spinlock lock; /* the queue, hart->idle, vcpu->state; writes of vcpu->hart */
 static struct list queue;
 
 static void slice_expired(struct timer *timer)

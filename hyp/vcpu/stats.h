@@ -6,7 +6,7 @@
 #include "lib/types.h"
 #include "riscv/csr.h"
 
-/* Firmware events of the SBI PMU (SBI 2.0 section 11.5, table 37), by their codes. */
+/* Firmware events of the SBI PMU (SBI 2.0 section 11.4, table 37), by their codes. */
 enum fw_event {
 	FW_MISALIGNED_LOAD,
 	FW_MISALIGNED_STORE,

@@ -103,7 +103,7 @@ void vcpu_load(struct vcpu *vcpu)
 
 	/*
 	 * Not the guest's page tables before its G-stage: in between, the hart could fill its TLB
-	 * from one guest's tables under the other's identifier (section 18.2.11).
+	 * from one guest's tables under the other's identifier (section 19.2.10).
 	 */
 	csr_write(CSR_VSATP, 0);
 	tlb_enter(vcpu->mmu, vcpu, vcpu->last_hart == hart);
@@ -196,7 +196,7 @@ void vcpu_do_requests(struct vcpu *vcpu, u64 requests)
 bool vcpu_has_wakeup(struct vcpu *vcpu)
 {
 	(void)vcpu;
-	/* vsie has its bits one place below those of hip (section 18.2.3). */
+	/* vsie has its bits one place below those of hip (section 19.2.3). */
 	return csr_read(CSR_HIP) & csr_read(CSR_VSIE) << 1 & HVIP_ALL;
 }
 

@@ -11,6 +11,8 @@
 #define TEST_PASS 0x5555
 #define TEST_FAIL 0x3333
 
+#define EXIT_PATIENCE_SECONDS 10
+
 struct machine machine = { .bootargs = "" };
 
 static void add_range(struct machine_range *ranges, unsigned *count, u64 start, u64 size)
@@ -91,8 +93,12 @@ static void probe_harts(const struct fdt *fdt, u64 boot_hartid)
 		    !fdt_reg(fdt, cpu, cpus, 0, &id, NULL))
 			continue;
 		probe_isa(fdt, cpu);
-		if (id != boot_hartid && machine.nr_harts < MACHINE_MAX_HARTS)
+		if (id == boot_hartid)
+			continue;
+		if (machine.nr_harts < MACHINE_MAX_HARTS)
 			machine.harts[machine.nr_harts++].id = id;
+		else
+			machine.nr_harts_left_out++;
 	}
 }
 
@@ -224,10 +230,19 @@ const char *machine_option(const char *name)
 	return NULL;
 }
 
+/*
+ * QEMU stops some time after the store. If the firmware asked it to shut down meanwhile, its
+ * request would count, and the exit code would be lost.
+ */
 void machine_exit(u16 code)
 {
-	if (machine.test.v)
+	if (machine.test.v) {
+		u64 patience = csr_read(CSR_TIME) + machine.timebase_hz * EXIT_PATIENCE_SECONDS;
+
 		io_write32(machine.test.v, code ? (u32)code << 16 | TEST_FAIL : TEST_PASS);
+		while (csr_read(CSR_TIME) < patience)
+			;
+	}
 	firmware_shutdown();
 	for (;;)
 		wait_for_interrupt();

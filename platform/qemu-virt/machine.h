@@ -31,6 +31,7 @@ struct machine {
 
 	struct machine_hart harts[MACHINE_MAX_HARTS]; /* the hart that booted comes first */
 	unsigned nr_harts;
+	unsigned nr_harts_left_out; /* beyond MACHINE_MAX_HARTS */
 
 	struct machine_range ram[MACHINE_MAX_RANGES];
 	unsigned nr_ram;

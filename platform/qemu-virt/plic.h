@@ -5,7 +5,7 @@
 
 #include "lib/types.h"
 
-/* Takes the controller over: no source enabled. */
+/* Notes where the controller is. Firmware has left all sources disabled. */
 void plic_init(hpa_t base);
 
 /* Lets source interrupt the hart behind a context (its S-mode one, as the device tree numbers it).

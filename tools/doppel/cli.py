@@ -107,6 +107,7 @@ def _add_run(verbs):
     mode.add_argument("--icount", action="store_true",
                       help="deterministic: one hart, one instruction a nanosecond")
     mode.add_argument("--stats", action="store_true", help="print counters at the end")
+    mode.add_argument("--no-trace", action="store_true", help="do not note the last exits")
     mode.add_argument("--log", choices=LOG_LEVELS, default="info",
                       help="the hypervisor's messages (default info)")
     mode.add_argument("--timeout", type=positive_seconds, metavar="S",

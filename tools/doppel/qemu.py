@@ -66,6 +66,8 @@ def hypervisor_words(options):
     words = ["log=" + options.log]
     if options.stats:
         words.append("stats")
+    if options.no_trace:
+        words.append("trace=off")
     return " ".join(words)
 
 
