@@ -115,8 +115,8 @@ $(UNIT_PROGRAMS): $(BUILD)/tests/unit/%.t: tests/unit/test_%.c $$(UNIT_$$*) test
 unit: $(UNIT_PROGRAMS)
 
 # Quick ones first: a mistake shows early.
-FAST_TESTS = $(sort $(UNIT_PROGRAMS)) $(sort $(wildcard tests/launcher/*.t tests/docs/*.t \
-	tests/guest/*/*.t))
+FAST_TESTS = $(sort $(UNIT_PROGRAMS)) $(sort $(wildcard tests/launcher/*.t \
+	tests/guest/*/*.t tests/vms/*.t))
 LINUX_TESTS = $(sort $(wildcard tests/linux/*.t))
 PROVE = DOPPEL_QEMUS="$$(tools/emulators)" prove -j$$(nproc) --timer
 
