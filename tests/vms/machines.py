@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Runs several VMs of the program tests/guest/vm-roles, each with a role of its own."""
 
+import fcntl
 import pathlib
 import re
 import subprocess
@@ -16,6 +17,8 @@ from linux import Tap  # noqa: E402,F401
 
 PROGRAM = ROOT / "build" / "guest" / "vm-roles.elf"
 TIMEOUT = 60  # seconds; only a hang takes so long
+F_SETPIPE_SZ = 1031  # fcntl.F_SETPIPE_SZ of newer Pythons
+PIPE_SIZE = 4096  # so that it is soon full when nobody reads
 
 
 def emulators():
@@ -52,6 +55,7 @@ class Run:
             with subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
             ) as process:
+                fcntl.fcntl(process.stdout, F_SETPIPE_SZ, PIPE_SIZE)
                 time.sleep(pause)
                 output = process.stdout.read()
             self.status = process.returncode

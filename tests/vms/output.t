@@ -14,6 +14,7 @@ import machines  # noqa: E402
 TAP = machines.Tap()
 LINES = 5000        # of about 40 bytes: more than all the pipes on the way hold
 PAUSE = 3           # seconds
+LATE = 250          # ms: far less than the pipes are full for
 
 UART_LINES = ["%04d %016x abcdefghijklmnopqrst" % (i, i * 0x9E3779B97F4A7C15 % (1 << 64))
               for i in range(LINES)]
@@ -37,10 +38,10 @@ def test_all_arrives(qemu, label, role, want):
 def test_neighbour(qemu, label):
     """The ticks of another VM on the same hart go on during the pause."""
     run = machines.Run(
-        qemu, [("writer", "print", "32M", ""), ("clock", "ticks", "32M", "")],
+        qemu, [("writer", "dbcn", "32M", ""), ("clock", "ticks", "32M", "")],
         "--host-cpus", "1", pause=PAUSE)
     late = run.number(r"400 ticks, the latest (\d+) ms late")
-    TAP.ok(run.status == 0 and 0 <= late < PAUSE * 1000 / 2,
+    TAP.ok(run.status == 0 and 0 <= late < LATE,
            "another VM does not wait, " + label, "%d ms\n%s" % (late, run.tail))
 
 
