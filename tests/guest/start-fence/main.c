@@ -7,7 +7,7 @@
 #include "console.h"
 #include "sbi.h"
 
-#define ROUNDS 1500
+#define ROUNDS 150
 #define LIMIT  50000000UL /* ticks: 5 s */
 
 static volatile u64 fences, stop, failed;
