@@ -21,14 +21,17 @@ void *memcpy(void *restrict dst, const void *restrict src, size_t n)
 
 	if (both_aligned(d, s, sizeof(word_t))) {
 		for (; n >= 32; n -= 32, d += 32, s += 32) {
-			for (unsigned i = 0; i < 4; i++)
-				((word_t *)d)[i] = ((const word_t *)s)[i];
+			word_t a = ((const word_t *)s)[0], b = ((const word_t *)s)[1];
+			word_t c = ((const word_t *)s)[2], e = ((const word_t *)s)[3];
+
+			((word_t *)d)[0] = a;
+			((word_t *)d)[1] = b;
+			((word_t *)d)[2] = c;
+			((word_t *)d)[3] = e;
 		}
 	} else if (both_aligned(d, s, sizeof(half_word_t))) {
-		for (; n >= 16; n -= 16, d += 16, s += 16) {
-			for (unsigned i = 0; i < 4; i++)
-				((half_word_t *)d)[i] = ((const half_word_t *)s)[i];
-		}
+		for (; n >= 4; n -= 4, d += 4, s += 4)
+			*(half_word_t *)d = *(const half_word_t *)s;
 	}
 	while (n--)
 		*d++ = *s++;

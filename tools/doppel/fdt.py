@@ -9,6 +9,8 @@ LAST_COMPATIBLE_VERSION = 16
 HEADER = struct.Struct(">10I")
 
 BEGIN_NODE, END_NODE, PROP, NOP, END = 1, 2, 3, 4, 9
+PROP_HEADER = 12  # bytes of a property before its value
+LARGE = 4096
 
 
 class BadTree(Exception):
@@ -51,7 +53,7 @@ def write(root):
     """The tree as a blob, with an empty memory reservation block."""
     names = {}
     strings = bytearray()
-    out = []
+    block = bytearray()
 
     def name_offset(name):
         if name not in names:
@@ -60,22 +62,27 @@ def write(root):
         return names[name]
 
     def put(data):
-        out.append(data)
-        out.append(b"\0" * (_align4(len(data)) - len(data)))
+        block.extend(data)
+        block.extend(b"\0" * (_align4(len(data)) - len(data)))
+
+    def put_property(name, value):
+        # A payload is copied twice as fast from where 8-byte words are aligned.
+        if len(value) >= LARGE and (len(block) + PROP_HEADER) % 8:
+            block.extend(cells(NOP))
+        block.extend(cells(PROP, len(value), name_offset(name)))
+        put(value)
 
     def put_node(node):
-        out.append(cells(BEGIN_NODE))
+        block.extend(cells(BEGIN_NODE))
         put(string(node.name))
         for name, value in node.props.items():
-            out.append(cells(PROP, len(value), name_offset(name)))
-            put(value)
+            put_property(name, value)
         for child in node.children:
             put_node(child)
-        out.append(cells(END_NODE))
+        block.extend(cells(END_NODE))
 
     put_node(root)
-    out.append(cells(END))
-    block = b"".join(out)
+    block.extend(cells(END))
     reserve_at = HEADER.size
     struct_at = reserve_at + 16
     strings_at = struct_at + len(block)
@@ -84,7 +91,7 @@ def write(root):
         raise BadTree("it would be %d bytes large; a device tree cannot exceed 4 GiB" % total)
     header = HEADER.pack(MAGIC, total, struct_at, strings_at, reserve_at, VERSION,
                          LAST_COMPATIBLE_VERSION, 0, len(strings), len(block))
-    return b"".join((header, b"\0" * 16, block, bytes(strings)))
+    return b"".join((header, b"\0" * 16, bytes(block), bytes(strings)))
 
 
 class _Reader:
