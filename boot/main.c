@@ -20,11 +20,13 @@
 #include "vm/guest_dt.h"
 #include "vm/vm.h"
 
-#define MMIO_PAGE	  4096UL
-#define MIN_RAM		  MIB(32)
-#define POOL_DIVISOR	  32 /* of the RAM, the hypervisor keeps so much for itself, within bounds */
-#define POOL_MIN	  MIB(8)
-#define START_PATIENCE_NS 100000000 /* for a hart that does not start at once */
+#define MMIO_PAGE	   4096UL
+#define MIN_RAM		   MIB(32)
+#define POOL_DIVISOR	   32 /* of the RAM, the hypervisor keeps so much for itself, within bounds */
+#define POOL_MIN	   MIB(8)
+#define TEST_PANIC_NS	   500000000
+#define TEST_PANIC_ADDRESS 0x2000000000 /* nothing is mapped there */
+#define START_PATIENCE_NS  100000000	/* for a hart that does not start at once */
 
 /* boot/start.S */
 void start_secondary(void);
@@ -263,6 +265,16 @@ static void start_vms(void)
 		vm_start(vms[i]);
 }
 
+/* For the test of what a panic shows: a bug that no guest can have part in. */
+static void test_panic(void)
+{
+	u64 later = time_now() + time_from_ns(TEST_PANIC_NS);
+
+	while (time_now() < later)
+		; /* the other harts run the guests meanwhile */
+	*(volatile u32 *)TEST_PANIC_ADDRESS = 0;
+}
+
 static void boot_on_own_stack(void)
 {
 	init_this_hart();
@@ -271,6 +283,8 @@ static void boot_on_own_stack(void)
 	show_machine();
 	create_vms();
 	start_vms();
+	if (machine_option("test-panic"))
+		test_panic();
 	run_hart();
 }
 
