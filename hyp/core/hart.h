@@ -25,7 +25,8 @@ struct hart {
 	u64 stack; /* top */
 	bool online;
 
-	struct vcpu *current; /* the vCPU whose state is in this hart's registers, or NULL */
+	struct timer heartbeat; /* see vcpu_load() */
+	struct vcpu *current;	/* the vCPU whose state is in this hart's registers, or NULL */
 
 	/* The scheduler's (vcpu/sched.c). */
 	bool idle;	       /* waiting for work */

@@ -97,6 +97,25 @@ static void set_return_mode(bool user_mode)
 	}
 }
 
+/*
+ * QEMU 7.2 now and then forgets to deliver vstimecmp's interrupt: it is pending in hip, enabled,
+ * and a guest that spins until time goes on spins for ever. Entering a guest makes QEMU look again.
+ * So a guest that has Sstc, and may run for long without any exit, has one every HEARTBEAT_NS at
+ * least.
+ */
+#define HEARTBEAT_NS 50000000
+
+static void heartbeat_expired(struct timer *timer)
+{
+	timer_start(timer, time_now() + time_from_ns(HEARTBEAT_NS));
+}
+
+static void start_heartbeat(struct hart *hart)
+{
+	hart->heartbeat.expired = heartbeat_expired;
+	timer_start(&hart->heartbeat, time_now() + time_from_ns(HEARTBEAT_NS));
+}
+
 void vcpu_load(struct vcpu *vcpu)
 {
 	struct hart *hart = this_hart();
@@ -120,6 +139,8 @@ void vcpu_load(struct vcpu *vcpu)
 	vcpu->cycle_offset -= csr_read(CSR_CYCLE);
 	vcpu->instret_offset -= csr_read(CSR_INSTRET);
 	timer_set_guest_deadline(vcpu->timer_deadline);
+	if (vcpu->features->has_sstc)
+		start_heartbeat(hart);
 	vcpu_check_timer(vcpu);
 }
 
@@ -129,6 +150,7 @@ void vcpu_save(struct vcpu *vcpu)
 	fp_unload(vcpu);
 	save_csrs(vcpu);
 	timer_set_guest_deadline(TIME_NEVER);
+	timer_stop(&this_hart()->heartbeat);
 	vcpu->cycle_offset += csr_read(CSR_CYCLE);
 	vcpu->instret_offset += csr_read(CSR_INSTRET);
 	vcpu->stats.run_ticks += time_now() - vcpu->stats.loaded_at;
