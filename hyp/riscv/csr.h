@@ -77,11 +77,6 @@
 #define SSTATUS_SUM	  CSR_BIT(18)
 #define SSTATUS_MXR	  CSR_BIT(19)
 #define SSTATUS_UXL_SHIFT 32
-/* Values of the FS and VS fields (section 3.1.6.6) */
-#define EXT_STATE_OFF	  0
-#define EXT_STATE_INITIAL 1
-#define EXT_STATE_CLEAN	  2
-#define EXT_STATE_DIRTY	  3
 
 /* Interrupts, as bit numbers of sip, sie, hvip, hie (sections 10.1.3 and 19.2.3) */
 #define IRQ_S_SOFT   1
@@ -145,8 +140,6 @@
 
 /* hstateen0 (chapter 4, Smstateen/Ssstateen) */
 #define STATEEN0_C	CSR_BIT(0)
-#define STATEEN0_FCSR	CSR_BIT(1)
-#define STATEEN0_JVT	CSR_BIT(2)
 #define STATEEN0_ENVCFG CSR_BIT(62)
 #define STATEEN0_SE	CSR_BIT(63)
 

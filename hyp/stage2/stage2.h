@@ -63,7 +63,7 @@ int stage2_map(struct stage2 *s2, gpa_t gpa, hpa_t hpa, u64 size, u64 permission
 
 /*
  * Removes what is mapped in the range; holes are fine. Pages that reach out of it are split. The
- * caller fences (stage2_fence) before it gives the memory to anybody else.
+ * caller fences (HFENCE.GVMA on every hart that ran the VM) before it gives the memory away.
  * STAGE2_ERR_NO_MEMORY: a page could not be split; the range may be partly unmapped.
  */
 int stage2_unmap(struct stage2 *s2, gpa_t gpa, u64 size);
