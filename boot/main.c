@@ -239,8 +239,10 @@ static void create_vms(void)
 		       "with -initrd (docs/vm-description.md)");
 	if (fdt_open(&fdt, (const void *)machine.payload.start.v, machine.payload.size) != FDT_OK)
 		refuse("the description of VMs is no device tree blob; compile it with dtc");
-	fdt_for_each_child (&fdt, node, fdt_root(&fdt))
-		create_vm(&fdt, node);
+	fdt_for_each_child (&fdt, node, fdt_root(&fdt)) {
+		if (strcmp(fdt_node_name(&fdt, node), IMAGES_NODE) != 0)
+			create_vm(&fdt, node);
+	}
 	if (nr_vms == 0)
 		refuse("no VM of the description has the property autostart");
 }

@@ -12,7 +12,16 @@
 #define VM_MIN_MEMORY	MIB(8)
 #define VM_MAX_MEMORY	GIB(512)
 #define VM_MAX_BOOTARGS 4095 /* bytes */
+#define VM_MAX_WEIGHT	10000
+#define VM_MAX_CAP	3200 /* percent of one hart */
+#define VM_MAX_HARTS	32   /* that a VM can be limited to */
+#define VM_MAX_HART_ID	4095
 #define VM_ERROR_SIZE	192
+
+#define VM_DEFAULT_WEIGHT 100
+
+/* The child of the root that holds payloads which VMs share; every other child is a VM. */
+#define IMAGES_NODE "images"
 
 /* Bytes that the description holds; they stay where the bootloader put them. */
 struct payload {
@@ -27,12 +36,26 @@ struct vm_description {
 	struct payload kernel, initrd; /* initrd.size 0: none */
 	const char *bootargs;	       /* "" when none */
 	bool autostart;
-	bool has_serial, has_rtc, has_test;
+	u32 weight; /* 1 to VM_MAX_WEIGHT: its share of the harts, next to others' */
+	u32 cap;    /* percent of one hart, at most VM_MAX_CAP; 0: none */
+	u32 hart_ids[VM_MAX_HARTS]; /* the host's harts that it may run on, each once */
+	unsigned nr_hart_ids;	    /* 0: all of them */
+	bool has_serial, has_rtc, has_test, has_power_button;
 };
 
+/* Whether a VM or an image can be called so: 1 to 31 of a-z, 0-9 and -, the first not -. */
+bool is_vm_name(const char *name);
+
+/* A property that is exactly one string; NULL: it is not there, or has another form. */
+const char *description_string(const struct fdt *fdt, int node, const char *name);
+
+/* The child with exactly this name (a unit address is part of it), or FDT_NONE. */
+int description_child(const struct fdt *fdt, int parent, const char *name);
+
 /*
- * Reads the VM of one node. Returns NULL, or a sentence in error that says which VM, which
- * property, and what it should be.
+ * Reads the VM of one node, a child of the root; payloads that it names are looked up in the images
+ * of the same tree. Returns NULL, or a sentence in error that says which VM, which property, and
+ * what it should be.
  */
 const char *description_read(const struct fdt *fdt, int node, struct vm_description *description,
 			     char error[VM_ERROR_SIZE]);
