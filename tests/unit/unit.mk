@@ -8,6 +8,7 @@ UNIT_vplic := hyp/vplic/vplic.c
 UNIT_ns16550 := hyp/dev/ns16550.c
 UNIT_goldfish_rtc := hyp/dev/goldfish_rtc.c
 UNIT_syscon := hyp/dev/syscon.c
+UNIT_power_button := hyp/dev/power_button.c
 
 UNIT_stage2 := hyp/stage2/stage2.c tests/unit/fake/pages.c
 UNIT_vmid := hyp/stage2/vmid.c
