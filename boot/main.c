@@ -15,8 +15,10 @@
 #include "riscv/io.h"
 #include "riscv/sbi_abi.h"
 #include "run/run.h"
+#include "run/stats.h"
 #include "vcpu/interrupts.h"
 #include "vcpu/sched.h"
+#include "vm/catalog.h"
 #include "vm/guest_dt.h"
 #include "vm/vm.h"
 
@@ -134,7 +136,7 @@ static void init_harts(void)
 		hart->stack = new_stack(HART_STACK_SIZE);
 		hart->emergency_stack = new_stack(HART_EMERGENCY_STACK_SIZE);
 		if (traces)
-			hart->trace.records = page_alloc(page_order(TRACE_RING_SIZE));
+			hart->trace.memory = page_alloc(page_order(TRACE_RING_SIZE));
 	}
 }
 
@@ -194,77 +196,60 @@ static void show_machine(void)
 
 static void show_vm(const struct vm *vm)
 {
-	log_info("vm %s: %u vCPUs, %lu MiB RAM in %u pieces%s%s", vm->description.name,
-		 vm->nr_vcpus, vm->memory.size >> 20, vm->memory.nr_pieces,
+	log_info("vm %s: %u vCPUs, %lu MiB RAM in %u pieces%s%s", vm->name, vm->nr_vcpus,
+		 vm->memory.size >> 20, vm->memory.nr_pieces,
 		 vm->description.bootargs[0] ? ", " : "", vm->description.bootargs);
 }
 
-static bool name_is_taken(const char *name)
-{
-	for (unsigned i = 0; i < nr_vms; i++) {
-		if (strcmp(vms[i]->description.name, name) == 0)
-			return true;
-	}
-	return false;
-}
-
-static void create_vm(const struct fdt *fdt, int node)
-{
-	struct vm_description description;
-	char error[VM_ERROR_SIZE];
-	const char *problem = description_read(fdt, node, &description, error);
-
-	if (problem)
-		refuse(problem);
-	if (name_is_taken(description.name)) {
-		log_error("VM %s: the name is given twice", description.name);
-		refuse("names of VMs must differ");
-	}
-	if (!description.autostart)
-		return;
-	problem = vm_create(&description);
-	if (problem) {
-		log_error("VM %s: %s", description.name, problem);
-		refuse("a VM cannot be created");
-	}
-}
-
-static void create_vms(void)
+/* All of the description is checked before anything is created. */
+static void open_catalog(void)
 {
 	struct fdt fdt;
-	int node;
+	char error[VM_ERROR_SIZE];
 
 	if (!machine.payload.size)
 		refuse("there is no description of VMs; start with ./doppel run, or give QEMU one "
 		       "with -initrd (docs/vm-description.md)");
 	if (fdt_open(&fdt, (const void *)machine.payload.start.v, machine.payload.size) != FDT_OK)
 		refuse("the description of VMs is no device tree blob; compile it with dtc");
-	fdt_for_each_child (&fdt, node, fdt_root(&fdt)) {
-		if (strcmp(fdt_node_name(&fdt, node), IMAGES_NODE) != 0)
-			create_vm(&fdt, node);
+	catalog_open(&fdt);
+	if (catalog_check(error))
+		refuse(error);
+}
+
+static void create_vms(void)
+{
+	const char *name;
+
+	for (unsigned i = 0; (name = catalog_name(i)) != NULL; i++) {
+		struct vm_description description;
+		char error[VM_ERROR_SIZE];
+		const char *problem = catalog_read(name, &description, error);
+		struct vm *vm;
+
+		if (!problem && description.autostart)
+			problem = vm_create(&description, name, &vm);
+		if (problem) {
+			log_error("VM %s: %s", name, problem);
+			refuse("a VM cannot be created");
+		}
 	}
-	if (nr_vms == 0)
-		refuse("no VM of the description has the property autostart");
 }
 
 static void start_vms(void)
 {
-	console_set_focus(&vms[0]->console);
 	interrupts_set_handler(machine.uart_irq, console_interrupt);
 	plic_enable(this_hart()->plic_context, machine.uart_irq);
 	uart_enable_input_interrupt(true);
-	for (unsigned i = 0; i < nr_vms; i++) {
-		const char *problem;
+	for_each_vm(vm) show_vm(vm);
+	for_each_vm(vm) vm_start(vm);
+}
 
-		show_vm(vms[i]);
-		problem = vm_reset(vms[i]);
-		if (problem) {
-			log_error("VM %s: %s", vms[i]->description.name, problem);
-			refuse("a VM cannot be started");
-		}
-	}
-	for (unsigned i = 0; i < nr_vms; i++)
-		vm_start(vms[i]);
+/* The run ends with its last VM. */
+static void end_run(void)
+{
+	stats_show();
+	machine_exit(vms_exit_code());
 }
 
 /* For the test of what a panic shows: a bug that no guest can have part in. */
@@ -283,7 +268,12 @@ static void boot_on_own_stack(void)
 	guest_dt_seed(machine.rng_seed, machine.rng_seed_size);
 	start_other_harts();
 	show_machine();
+	open_catalog();
 	create_vms();
+	run_set_all_over(end_run);
+	if (!vms[0])
+		refuse("no VM of the description has the property autostart");
+	console_set_focus(&vms[0]->console);
 	start_vms();
 	if (machine_option("test-panic"))
 		test_panic();

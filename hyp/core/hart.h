@@ -25,14 +25,20 @@ struct hart {
 	u64 stack; /* top */
 	bool online;
 
-	struct timer heartbeat; /* see vcpu_load() */
+	struct timer heartbeat; /* see vcpu/vcpu.c */
+	u64 last_heartbeat;	/* ticks */
 	struct vcpu *current;	/* the vCPU whose state is in this hart's registers, or NULL */
 
 	/* The scheduler's (vcpu/sched.c). */
-	bool idle;	       /* waiting for work */
-	bool contended;	       /* others wait for a hart: WFI traps, slices end */
-	bool slice_is_running; /* the slice timer has been started */
+	struct list runnable;  /* vCPUs that wait, for this hart rather than others */
+	struct vcpu *running;  /* which it has given this hart to, or NULL */
+	bool idle;	       /* waiting for a vCPU */
+	bool contended;	       /* others wait for this hart: WFI traps, slices end */
+	bool slice_is_running; /* because others wait */
 	bool slice_is_over;
+	u32 is_preempted; /* atomic: one that woke up should have the hart */
+	u32 has_work;	  /* atomic: besides running vCPUs; see run/run.h */
+	u64 idle_ticks;	  /* spent waiting, in all */
 	struct timer slice;
 
 	u64 vmid_generation; /* of the last HFENCE.GVMA of all VMIDs */
@@ -44,7 +50,7 @@ struct hart {
 extern struct hart harts[MACHINE_MAX_HARTS];
 extern unsigned nr_harts; /* known; online or coming */
 
-#define for_each_hart(hart) for (struct hart *hart = harts; hart < harts + nr_harts; hart++)
+#define for_each_hart(it) for (struct hart *it = harts; it < harts + nr_harts; it++)
 
 /* tp: no code of the hypervisor ever continues on another hart. */
 register struct hart *hart_in_tp __asm__("tp");

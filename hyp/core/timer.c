@@ -113,6 +113,40 @@ void timer_set_guest_deadline(u64 deadline)
 		program(queue, deadline);
 }
 
+static bool is_firing(const struct timer *timer)
+{
+	for_each_hart (hart) {
+		if (__atomic_load_n(&hart->timers.firing, __ATOMIC_ACQUIRE) == timer)
+			return true;
+	}
+	return false;
+}
+
+/* Its function may start it again: what counts is that it is neither started nor firing. */
+void timer_stop_and_wait(struct timer *timer)
+{
+	do {
+		while (is_firing(timer))
+			;
+		timer_stop(timer);
+	} while (is_firing(timer));
+}
+
+unsigned timer_count(void)
+{
+	unsigned count = 0;
+
+	for_each_hart (hart) {
+		spin_lock(&hart->timers.lock);
+		if (hart->online) {
+			list_for_each (link, &hart->timers.timers)
+				count++;
+		}
+		spin_unlock(&hart->timers.lock);
+	}
+	return count;
+}
+
 /* Takes the first timer that is due out of the queue, or returns NULL. */
 static struct timer *take_due(struct timer_queue *queue, u64 now)
 {
@@ -124,7 +158,10 @@ static struct timer *take_due(struct timer_queue *queue, u64 now)
 
 		if (first->deadline <= now) {
 			list_remove(&first->link);
-			first->hart = NULL;
+			/* Before it is seen as stopped: who waits for its end sees one of the two.
+			 */
+			__atomic_store_n(&queue->firing, first, __ATOMIC_RELEASE);
+			__atomic_store_n(&first->hart, NULL, __ATOMIC_RELEASE);
 			due = first;
 		}
 	}
@@ -137,8 +174,10 @@ void timer_interrupt(void)
 	struct timer_queue *queue = &this_hart()->timers;
 	struct timer *due;
 
-	while ((due = take_due(queue, time_now())) != NULL)
+	while ((due = take_due(queue, time_now())) != NULL) {
 		due->expired(due);
+		__atomic_store_n(&queue->firing, NULL, __ATOMIC_RELEASE);
+	}
 	/* The vCPU's own deadline is looked at by the run loop, which knows where to raise it. */
 	if (queue->guest_deadline <= time_now())
 		queue->guest_deadline = TIME_NEVER;

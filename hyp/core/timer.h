@@ -22,8 +22,9 @@ struct timer {
 
 struct timer_queue {
 	struct spinlock lock;
-	struct list timers; /* earliest first */
-	u64 programmed;	    /* what the hardware will interrupt at, TIME_NEVER: nothing */
+	struct list timers;	    /* earliest first */
+	u64 programmed;		    /* what the hardware will interrupt at, TIME_NEVER: nothing */
+	const struct timer *firing; /* whose function is being called; atomic */
 	/*
 	 * The deadline of the vCPU that runs on this hart, when the hart lacks Sstc. It is no entry
 	 * of the queue because a guest sets it often and mostly far away.
@@ -54,6 +55,15 @@ void timer_start(struct timer *timer, u64 deadline);
 
 /* Stops a timer, wherever it was started. It may be firing on another hart at this moment. */
 void timer_stop(struct timer *timer);
+
+/*
+ * The same, and waits until its function has returned, so that the timer's memory can be given
+ * back. The caller holds no lock that the function takes, and is not called by it.
+ */
+void timer_stop_and_wait(struct timer *timer);
+
+/* Timers that have been started and have not fired yet, on all harts. */
+unsigned timer_count(void);
 
 /* Sets the running vCPU's deadline (see struct timer_queue). */
 void timer_set_guest_deadline(u64 deadline);

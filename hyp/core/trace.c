@@ -36,16 +36,16 @@ void trace_show(const struct trace_ring *ring, unsigned hart, int vm)
 	u64 written = ring->position / sizeof(struct trace_record);
 	u64 oldest = written - MIN(written, (u64)TRACE_RECORDS), first = written, shown = 0;
 
-	if (!ring->records)
+	if (!ring->memory)
 		return;
 	/* Back from the newest until enough of that VM are found, then forward. */
 	while (first > oldest && shown < TRACE_SHOWN) {
 		first--;
-		if (vm < 0 || vm_of(&ring->records[first % TRACE_RECORDS]) == (unsigned)vm)
+		if (vm < 0 || vm_of(&ring->memory[first % TRACE_RECORDS]) == (unsigned)vm)
 			shown++;
 	}
 	for (u64 i = first; i < written; i++) {
-		const struct trace_record *record = &ring->records[i % TRACE_RECORDS];
+		const struct trace_record *record = &ring->memory[i % TRACE_RECORDS];
 
 		if (vm < 0 || vm_of(record) == (unsigned)vm)
 			show(record, hart);

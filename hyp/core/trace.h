@@ -6,8 +6,8 @@
 #include "lib/types.h"
 #include "riscv/csr.h"
 
-#define TRACE_RECORDS 64 /* of a hart; the ring is 2 KiB */
-#define TRACE_SHOWN   16 /* as many are printed at panic and when a VM is killed */
+#define TRACE_RECORDS 256 /* of a hart; the ring is 8 KiB */
+#define TRACE_SHOWN   16  /* as many are printed at panic and when a VM is killed */
 
 struct trace_record {
 	u64 time;  /* ticks; 0: nothing recorded yet */
@@ -19,7 +19,8 @@ struct trace_record {
 #define TRACE_RING_SIZE (TRACE_RECORDS * sizeof(struct trace_record))
 
 struct trace_ring {
-	struct trace_record *records; /* NULL: tracing is off */
+	struct trace_record *records; /* where to note; NULL: tracing is off */
+	struct trace_record *memory;  /* NULL: tracing is off for good */
 	u64 position;		      /* bytes recorded so far */
 };
 
@@ -33,7 +34,7 @@ static inline u64 trace_tag(unsigned vm, unsigned vcpu)
 enum trace_outcome { TRACE_HANDLED, TRACE_INJECTED, TRACE_BLOCKED, TRACE_LEFT };
 
 /* Notes an exit, before it is handled. */
-static inline void trace_exit(struct trace_ring *ring, u64 pc, u64 scause, u64 tag)
+static inline void trace_exit(struct trace_ring *ring, u64 time, u64 pc, u64 scause, u64 tag)
 {
 	struct trace_record *slot;
 
@@ -41,10 +42,16 @@ static inline void trace_exit(struct trace_ring *ring, u64 pc, u64 scause, u64 t
 		return;
 	slot = (struct trace_record *)((u8 *)ring->records + ring->position % TRACE_RING_SIZE);
 	ring->position += sizeof(*slot);
-	slot->time = csr_read(CSR_TIME);
+	slot->time = time;
 	slot->pc = pc;
 	slot->htval = csr_read(CSR_HTVAL);
 	slot->what = scause | tag;
+}
+
+/* Whether the exits of the vCPU that comes to this hart are noted. */
+static inline void trace_enable(struct trace_ring *ring, bool enable)
+{
+	ring->records = enable ? ring->memory : NULL;
 }
 
 /* Notes what came of the last exit of this hart. */

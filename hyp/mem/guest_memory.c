@@ -14,8 +14,6 @@ bool guest_memory_take(struct guest_memory *memory, gpa_t start, u64 size)
 	memory->nr_pieces = ram_pool_take(size, memory->pieces);
 	memory->start = start;
 	memory->size = memory->nr_pieces ? size : 0;
-	if (ram_pool_is_recycled())
-		guest_clear(memory, start, memory->size);
 	return memory->nr_pieces != 0;
 }
 

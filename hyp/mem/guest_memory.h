@@ -17,8 +17,9 @@ struct guest_memory {
 };
 
 /*
- * Takes RAM for a guest out of the pool. False: there is not so much. It is cleared if it may have
- * been anybody's before; clearing all RAM at each start would cost more than booting Linux does.
+ * Takes RAM for a guest out of the pool. False: there is not so much. It must be cleared before the
+ * guest runs, if ram_pool_is_recycled(): it may have been anybody's before. Otherwise it holds what
+ * the machine's reset left there, as on the machine itself.
  */
 bool guest_memory_take(struct guest_memory *memory, gpa_t start, u64 size);
 void guest_memory_give_back(struct guest_memory *memory);

@@ -167,7 +167,8 @@ unsigned ram_pool_take(u64 size, struct ram_piece pieces[RAM_MAX_PIECES])
 
 void ram_pool_give_back(const struct ram_piece *pieces, unsigned count)
 {
-	__atomic_store_n(&is_recycled, true, __ATOMIC_RELAXED);
+	if (count)
+		__atomic_store_n(&is_recycled, true, __ATOMIC_RELAXED);
 	put_back(pieces, count);
 }
 

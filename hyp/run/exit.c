@@ -76,13 +76,15 @@ static enum fate attend(struct vcpu *vcpu)
 	if (requests & REQUEST_STOP)
 		return IS_OFF;
 	vcpu_do_requests(vcpu, requests);
+	if (vm_is_held(vcpu->vm))
+		return IS_HELD;
 	vcpu_check_timer(vcpu);
 	if (vcpu->is_waiting) {
 		if (!vcpu_has_wakeup(vcpu))
 			return WAITS;
 		end_wait(vcpu);
 	}
-	return sched_should_yield() ? TURN_IS_OVER : GOES_ON;
+	return sched_should_yield(vcpu) ? TURN_IS_OVER : GOES_ON;
 }
 
 /* The exit was not one after which the guest simply goes on. */
@@ -109,9 +111,10 @@ static bool has_requests(const struct vcpu *vcpu)
 	return __atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED) != 0;
 }
 
-/* Goes on behind the instruction, unless there is more to do. */
-static inline struct vcpu *finish(struct vcpu *vcpu, exit_action_t action)
+/* Goes on behind the instruction, unless there is more to do. start: the time of the exit. */
+static inline struct vcpu *finish(struct vcpu *vcpu, exit_action_t action, u64 start)
 {
+	vcpu->stats.hypervisor_ticks += csr_read(CSR_TIME) - start;
 	if (unlikely(action > EXIT_NEXT_4 || has_requests(vcpu))) {
 		vcpu->fate = decide(vcpu, action);
 		return vcpu->fate == GOES_ON ? vcpu : NULL;
@@ -122,15 +125,19 @@ static inline struct vcpu *finish(struct vcpu *vcpu, exit_action_t action)
 
 struct vcpu *exit_handle_ecall(struct vcpu *vcpu, u64 scause)
 {
-	trace_exit(&this_hart()->trace, vcpu->pc, scause, vcpu->trace_tag);
+	u64 start = csr_read(CSR_TIME);
+
+	trace_exit(&this_hart()->trace, start, vcpu->pc, scause, vcpu->trace_tag);
 	vcpu->stats.exceptions[CAUSE_ECALL_VS]++;
-	return finish(vcpu, sbi_handle(vcpu));
+	return finish(vcpu, sbi_handle(vcpu), start);
 }
 
 struct vcpu *exit_handle(struct vcpu *vcpu, u64 scause)
 {
-	trace_exit(&this_hart()->trace, vcpu->pc, scause, vcpu->trace_tag);
-	return finish(vcpu, handle_exit(vcpu, scause));
+	u64 start = csr_read(CSR_TIME);
+
+	trace_exit(&this_hart()->trace, start, vcpu->pc, scause, vcpu->trace_tag);
+	return finish(vcpu, handle_exit(vcpu, scause), start);
 }
 
 enum fate exit_run(struct vcpu *vcpu)

@@ -69,7 +69,7 @@ exit_action_t exit_virtual_instruction(struct vcpu *vcpu)
 	}
 	/* It traps together with WFI, when others wait for the hart: give it to them. */
 	if (insn == INSN_WRS_NTO && isa_has(vcpu->features->isa, "zawrs")) {
-		sched_end_slice();
+		sched_end_slice(vcpu);
 		vcpu_request_look(vcpu);
 		return EXIT_NEXT_4;
 	}

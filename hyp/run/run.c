@@ -3,43 +3,110 @@
 #include "run/run.h"
 #include "run/exit.h"
 #include "run/stats.h"
+#include "vcpu/interrupts.h"
 #include "vcpu/sched.h"
+
+static struct hart *work_hart;
+static void (*worker)(void);
+static void (*all_over)(void);
+
+void run_set_worker(void (*function)(void))
+{
+	worker = function;
+	__atomic_store_n(&work_hart, this_hart(), __ATOMIC_RELEASE);
+}
+
+void run_request_work(void)
+{
+	struct hart *hart = __atomic_load_n(&work_hart, __ATOMIC_ACQUIRE);
+
+	if (hart && !__atomic_exchange_n(&hart->has_work, 1, __ATOMIC_ACQ_REL))
+		sched_interrupt(hart);
+}
+
+void run_set_all_over(void (*function)(void))
+{
+	all_over = function;
+}
+
+static void do_work(void)
+{
+	struct hart *hart = this_hart();
+
+	/* Cleared first: what is asked for from now on is done in another round. */
+	if (__atomic_exchange_n(&hart->has_work, 0, __ATOMIC_ACQ_REL))
+		worker();
+}
 
 static void stop(struct vcpu *vcpu)
 {
 	struct vm *vm = vcpu->vm;
-	u16 exit_code;
 
 	sched_stop(vcpu);
-	if (!vm_vcpu_is_off(vcpu))
-		return;
-	vm_finish(vm);
-	if (vms_all_over(&exit_code)) {
-		stats_show();
-		machine_exit(exit_code);
+	if (vm_vcpu_is_off(vcpu) && vm_finish(vm))
+		all_over();
+}
+
+/* What comes before the first instruction is done in the VM's own time, and turns. */
+static enum fate boot(struct vcpu *vcpu)
+{
+	sched_begin_slice(vcpu);
+	while (!vm_boot_step(vcpu->vm)) {
+		interrupts_handle_pending();
+		if (vcpu_must_stop(vcpu))
+			return IS_OFF;
+		if (vm_is_held(vcpu->vm))
+			return IS_HELD;
+		if (sched_should_yield(vcpu))
+			return TURN_IS_OVER;
 	}
+	return GOES_ON;
+}
+
+static enum fate run_loaded(struct vcpu *vcpu, u64 *deadline)
+{
+	enum fate fate;
+
+	vcpu_load(vcpu);
+	/* Each VM says whether its exits are noted. */
+	trace_enable(&this_hart()->trace, !vcpu->vm->trace_is_off);
+	sched_begin_slice(vcpu);
+	fate = exit_run(vcpu);
+	*deadline = vcpu_wakeup_time(vcpu);
+	vcpu_save(vcpu);
+	return fate;
 }
 
 static void run_vcpu(struct vcpu *vcpu)
 {
-	u64 deadline;
-	enum fate fate;
+	u64 deadline = TIME_NEVER;
+	enum fate fate = GOES_ON;
 
-	vcpu_load(vcpu);
-	sched_begin_slice();
-	fate = exit_run(vcpu);
-	deadline = vcpu_wakeup_time(vcpu);
-	vcpu_save(vcpu);
+	if (vcpu_must_stop(vcpu))
+		fate = IS_OFF;
+	else if (vm_is_held(vcpu->vm))
+		fate = IS_HELD;
+	else if (unlikely(vcpu->index == 0 && vcpu->vm->boot.is_pending))
+		fate = boot(vcpu);
+	if (fate == GOES_ON)
+		fate = run_loaded(vcpu, &deadline);
 
 	switch (fate) {
 	case TURN_IS_OVER: sched_yield(vcpu); break;
 	case WAITS: sched_block(vcpu, deadline); break;
+	case IS_HELD: sched_hold(vcpu, &vcpu->vm->held); break;
 	default: stop(vcpu); break;
 	}
 }
 
 void run_hart(void)
 {
-	for (;;)
-		run_vcpu(sched_pick());
+	for (;;) {
+		struct vcpu *vcpu = sched_pick();
+
+		if (vcpu)
+			run_vcpu(vcpu);
+		else
+			do_work();
+	}
 }

@@ -26,7 +26,7 @@ static u64 sum_at(const struct vm *vm, size_t offset)
 
 static void show_exits(const struct vm *vm)
 {
-	const char *name = vm->description.name;
+	const char *name = vm->name;
 	u64 all = 0;
 
 	for (unsigned i = 0; i < CAUSE_COUNT; i++)
@@ -46,7 +46,7 @@ static void show_exits(const struct vm *vm)
 
 static void show_vm(const struct vm *vm)
 {
-	const char *name = vm->description.name;
+	const char *name = vm->name;
 
 	show_exits(vm);
 	for (unsigned i = 0; i < SBI_SLOTS; i++) {
@@ -74,8 +74,7 @@ void stats_show(void)
 {
 	if (!machine_option("stats"))
 		return;
-	for (unsigned i = 0; i < nr_vms; i++)
-		show_vm(vms[i]);
+	for_each_vm(vm) show_vm(vm);
 	show("doppel", "memory.", "pages-used", page_used());
 	show("doppel", "memory.", "pages-total", page_total());
 }

@@ -10,6 +10,7 @@
 
 static struct spinlock lock;
 static struct vmid_pool pool;
+static unsigned nr_held;
 
 void tlb_probe(void)
 {
@@ -24,6 +25,19 @@ void tlb_probe(void)
 	vmid_pool_init(&pool, bits_width(stuck));
 }
 
+void tlb_forget(struct guest_mmu *mmu)
+{
+	spin_lock(&lock);
+	nr_held -= mmu->vmid.generation != 0;
+	mmu->vmid.generation = 0;
+	spin_unlock(&lock);
+}
+
+unsigned tlb_vmids_held(void)
+{
+	return __atomic_load_n(&nr_held, __ATOMIC_RELAXED);
+}
+
 void tlb_enter(struct guest_mmu *mmu, const void *vcpu, bool stayed)
 {
 	struct hart *hart = this_hart();
@@ -32,6 +46,7 @@ void tlb_enter(struct guest_mmu *mmu, const void *vcpu, bool stayed)
 	spin_lock(&lock);
 	generation = vmid_refresh(&pool, &mmu->vmid);
 	/* Another VM may have had this identifier: all harts begin with a fence. */
+	nr_held += old == 0;
 	if (generation != old)
 		memset(mmu->last_vcpu, 0, sizeof(mmu->last_vcpu));
 	csr_write(CSR_HGATP, stage2_hgatp(&mmu->s2, mmu->vmid.id));

@@ -19,6 +19,12 @@ struct guest_mmu {
 /* Boot hart, once: finds VMIDLEN (section 19.2.10: write ones, read back). */
 void tlb_probe(void);
 
+/* The VM is gone: its VMID is nobody's. */
+void tlb_forget(struct guest_mmu *mmu);
+
+/* VMs that have been given a VMID. */
+unsigned tlb_vmids_held(void);
+
 /*
  * Puts the VM's translation into hgatp of this hart, with a valid VMID, and drops what the TLB may
  * hold from others. stayed: the vCPU has not run on any other hart since it last ran on this one.

@@ -66,7 +66,8 @@ u64 mailbox_post(struct vcpu *to, const struct fence *fence)
 		box->overflow = true;
 	ticket = ++box->posted;
 	spin_unlock(&box->lock);
-	vcpu_request(to, REQUEST_FENCE);
+	to->member.is_urgent = true;
+	vcpu_request_lazily(to, REQUEST_FENCE);
 	return ticket;
 }
 

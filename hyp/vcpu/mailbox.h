@@ -41,7 +41,10 @@ enum fw_event fence_event(enum fence_kind kind);
 /* Executes a fence for the vCPU on this hart, now. */
 void fence_execute(const struct fence *fence);
 
-/* Asks another vCPU for a fence. Returns a ticket for mailbox_wait(). */
+/*
+ * Asks another vCPU for a fence; one that is on no hart does it when it next comes to one, and need
+ * not come for that. Returns a ticket for mailbox_wait().
+ */
 u64 mailbox_post(struct vcpu *to, const struct fence *fence);
 
 /*

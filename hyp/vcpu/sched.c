@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Who runs where: one queue, first come first served, a time slice when harts are short. */
+/* Who runs where: the mechanism. */
 #include "vcpu/sched.h"
 #include "core/hart.h"
 #include "core/panic.h"
@@ -7,8 +7,12 @@
 #include "vcpu/interrupts.h"
 #include "vcpu/vcpu.h"
 
-static struct spinlock lock; /* the queue, hart->idle, vcpu->state; writes of vcpu->hart */
-static struct list queue;
+/*
+ * One lock for all of it: the queues, hart->idle, the states of vCPUs, what the policy keeps;
+ * writes of vcpu->hart. It is held for some hundred instructions when a vCPU comes to a hart or
+ * leaves it, and not at all while one runs.
+ */
+static struct spinlock lock;
 
 static void slice_expired(struct timer *timer)
 {
@@ -19,9 +23,11 @@ static void slice_expired(struct timer *timer)
 
 void sched_init(void)
 {
-	list_init(&queue);
-	for_each_hart (hart)
+	policy_init();
+	for_each_hart (hart) {
+		list_init(&hart->runnable);
 		hart->slice.expired = slice_expired;
+	}
 }
 
 static void wakeup_expired(struct timer *timer)
@@ -29,66 +35,154 @@ static void wakeup_expired(struct timer *timer)
 	sched_notify(container_of(timer, struct vcpu, wakeup));
 }
 
-void sched_init_vcpu(struct vcpu *vcpu)
+void sched_init_vcpu(struct vcpu *vcpu, struct sched_vm *vm)
 {
 	list_init(&vcpu->run_link);
 	vcpu->wakeup.expired = wakeup_expired;
 	vcpu->state = VCPU_OFF;
+	vcpu->affinity = UINT32_MAX;
+	vcpu->sched_vm = vm;
+	vcpu->member.group = &vm->group;
 }
 
-/* The hart that a runnable vCPU should go to: one that idles, preferably where it ran last. */
+static bool may_run_on(const struct vcpu *vcpu, const struct hart *hart)
+{
+	return vcpu->affinity >> hart->index & 1;
+}
+
+/* The best of those that wait and may run on the hart; all queues are looked at. Lock held. */
+static struct vcpu *find_best(const struct hart *hart)
+{
+	struct vcpu *best = NULL;
+
+	for_each_hart (other) {
+		list_for_each (link, &other->runnable) {
+			struct vcpu *vcpu = container_of(link, struct vcpu, run_link);
+
+			if (!may_run_on(vcpu, hart) || vcpu->member.group->is_throttled)
+				continue;
+			if (!best || policy_goes_before(&vcpu->member, &best->member))
+				best = vcpu;
+		}
+	}
+	return best;
+}
+
+/* A hart that idles and may take the vCPU, preferably where it ran last. */
 static struct hart *find_idle(const struct vcpu *vcpu)
 {
-	if (vcpu->last_hart && vcpu->last_hart->idle)
-		return vcpu->last_hart;
+	struct hart *last = vcpu->last_hart;
+
+	if (last && last->idle && may_run_on(vcpu, last))
+		return last;
 	for_each_hart (hart) {
-		if (hart->idle)
+		if (hart->idle && may_run_on(vcpu, hart))
 			return hart;
 	}
 	return NULL;
+}
+
+/* Makes a hart look at what the scheduler has noted for it. */
+static void poke(struct hart *hart)
+{
+	if (hart != this_hart())
+		hart_kick(hart);
+	else if (hart->current)
+		vcpu_request_look(hart->current);
 }
 
 /*
  * Nobody idles, but a vCPU may be asleep in WFI on its hart. Those harts that do not know yet that
  * others wait are told; from then on WFI traps there.
  */
-static void announce_contention(void)
+static void announce_contention(const struct vcpu *vcpu)
 {
 	for_each_hart (hart) {
-		if (!hart->online || hart->contended)
+		if (!hart->online || hart->contended || !may_run_on(vcpu, hart))
 			continue;
 		hart->contended = true;
-		if (hart != this_hart())
-			hart_kick(hart);
-		else if (hart->current)
-			vcpu_request_look(hart->current);
+		poke(hart);
 	}
 }
 
-/* Lock held. */
-static void enqueue(struct vcpu *vcpu)
+/* The hart whose vCPU deserves it least, if the one that woke up should have it at once. */
+static struct hart *find_victim(const struct vcpu *woken, u64 now)
 {
-	struct hart *idle = find_idle(vcpu);
+	struct hart *victim = NULL;
 
-	vcpu->state = VCPU_RUNNABLE;
-	list_insert_before(&queue, &vcpu->run_link);
-	if (!idle) {
-		announce_contention();
+	for_each_hart (hart) {
+		const struct vcpu *running = hart->running;
+
+		if (!running || !may_run_on(woken, hart) ||
+		    !policy_preempts(&woken->member, &running->member, now - running->charged_at))
+			continue;
+		if (!victim || policy_goes_before(&victim->running->member, &running->member))
+			victim = hart;
+	}
+	return victim;
+}
+
+/* Finds a hart for a vCPU that is in a queue. Lock held. */
+static void offer(struct vcpu *vcpu, u64 now)
+{
+	struct hart *hart;
+
+	if (vcpu->member.group->is_throttled)
+		return;
+	hart = find_idle(vcpu);
+	if (hart) {
+		hart->idle = false;
+		if (hart != this_hart())
+			hart_kick(hart);
 		return;
 	}
-	idle->idle = false;
-	if (idle != this_hart())
-		hart_kick(idle);
+	announce_contention(vcpu);
+	hart = find_victim(vcpu, now);
+	if (hart) {
+		__atomic_store_n(&hart->is_preempted, 1, __ATOMIC_RELAXED);
+		poke(hart);
+	}
+}
+
+/* Into whose queue: any would do, but there its state is in the TLB. */
+static struct hart *home_of(const struct vcpu *vcpu)
+{
+	if (vcpu->last_hart && may_run_on(vcpu, vcpu->last_hart))
+		return vcpu->last_hart;
+	for_each_hart (hart) {
+		if (may_run_on(vcpu, hart))
+			return hart;
+	}
+	return this_hart();
+}
+
+static void put_into_queue(struct vcpu *vcpu, u64 now)
+{
+	vcpu->state = VCPU_RUNNABLE;
+	vcpu->state_since = now;
+	list_insert_before(&home_of(vcpu)->runnable, &vcpu->run_link);
+	offer(vcpu, now);
+}
+
+/* For a vCPU that did not want to run until now. Lock held. */
+static void wake(struct vcpu *vcpu)
+{
+	u64 now = time_now();
+
+	if (vcpu->state == VCPU_BLOCKED)
+		vcpu->stats.idle_ticks += now - vcpu->state_since;
+	policy_activate(&vcpu->member);
+	put_into_queue(vcpu, now);
 }
 
 void sched_start(struct vcpu *vcpu)
 {
 	spin_lock(&lock);
-	enqueue(vcpu);
+	wake(vcpu);
 	spin_unlock(&lock);
 }
 
-void sched_notify(struct vcpu *vcpu)
+void sched_notify_running(struct vcpu *vcpu)
 {
 	struct hart *hart;
 
@@ -98,69 +192,112 @@ void sched_notify(struct vcpu *vcpu)
 	 */
 	fence_full();
 	hart = __atomic_load_n(&vcpu->hart, __ATOMIC_RELAXED);
-	if (hart) {
-		if (hart != this_hart())
-			hart_kick(hart);
+	if (hart && hart != this_hart())
+		hart_kick(hart);
+}
+
+void sched_notify(struct vcpu *vcpu)
+{
+	sched_notify_running(vcpu);
+	if (__atomic_load_n(&vcpu->hart, __ATOMIC_RELAXED))
 		return;
-	}
 	spin_lock(&lock);
-	if (vcpu->state == VCPU_BLOCKED)
-		enqueue(vcpu);
+	if (vcpu->state == VCPU_BLOCKED || (vcpu->state == VCPU_HELD && vcpu_must_stop(vcpu)))
+		wake(vcpu);
 	spin_unlock(&lock);
 }
 
-/*
- * First come, first served. To prefer those that ran here last would starve the others: the one
- * that has just given up its turn is always among them. Lock held.
- */
-static struct vcpu *dequeue(void)
+/* Lock held. */
+static struct vcpu *take_best(struct hart *hart)
 {
-	struct vcpu *first;
+	struct vcpu *vcpu = find_best(hart);
+	u64 now = time_now();
 
-	if (list_is_empty(&queue))
+	if (!vcpu)
 		return NULL;
-	first = container_of(queue.next, struct vcpu, run_link);
-	list_remove(&first->run_link);
-	return first;
+	list_remove(&vcpu->run_link);
+	vcpu->state = VCPU_RUNNING;
+	vcpu->stats.stolen_ticks += now - vcpu->state_since;
+	vcpu->state_since = vcpu->charged_at = now;
+	vcpu->member.is_urgent = false;
+	hart->running = vcpu;
+	__atomic_store_n(&vcpu->hart, hart, __ATOMIC_RELAXED);
+	hart->contended = find_best(hart) != NULL;
+	return vcpu;
+}
+
+static void idle(struct hart *hart)
+{
+	u64 start = time_now();
+
+	wait_for_interrupt();
+	hart->idle_ticks += time_now() - start;
+	interrupts_handle_pending();
+}
+
+static bool has_work(const struct hart *hart)
+{
+	return __atomic_load_n(&hart->has_work, __ATOMIC_ACQUIRE);
 }
 
 struct vcpu *sched_pick(void)
 {
 	struct hart *hart = this_hart();
-	struct vcpu *vcpu;
+	struct vcpu *vcpu = NULL;
 
-	for (;;) {
+	while (!has_work(hart)) {
 		spin_lock(&lock);
-		vcpu = dequeue();
+		vcpu = take_best(hart);
 		hart->idle = !vcpu;
-		if (vcpu) {
-			vcpu->state = VCPU_RUNNING;
-			__atomic_store_n(&vcpu->hart, hart, __ATOMIC_RELAXED);
-			hart->contended = !list_is_empty(&queue);
-		}
 		spin_unlock(&lock);
 		if (vcpu)
 			break;
-		wait_for_interrupt();
-		interrupts_handle_pending();
+		/* Work that comes now brings an interrupt with it, which ends the wait. */
+		if (!has_work(hart))
+			idle(hart);
 	}
+	hart->idle = false;
+	if (!vcpu)
+		return NULL;
 	timer_stop(&vcpu->wakeup);
 	/* From here on requests are sent to this hart; the run loop looks at them after this. */
 	fence_full();
 	return vcpu;
 }
 
-static void leave_hart(struct vcpu *vcpu)
+/* Lock held. */
+static void charge(struct vcpu *vcpu, u64 now)
 {
+	struct sched_group *group = vcpu->member.group;
+	bool was_throttled = group->is_throttled;
+
+	policy_charge(&vcpu->member, now - vcpu->charged_at, now);
+	vcpu->charged_at = now;
+	if (group->is_throttled && !was_throttled)
+		timer_start(&vcpu->sched_vm->refill, group->period_end);
+}
+
+/* Lock held. */
+static void leave_hart(struct vcpu *vcpu, enum vcpu_state state)
+{
+	u64 now = time_now();
+
+	charge(vcpu, now);
+	vcpu->stats.run_ticks += now - vcpu->state_since;
+	vcpu->state = state;
+	vcpu->state_since = now;
 	vcpu->last_hart = vcpu->hart;
+	vcpu->hart->running = NULL;
 	__atomic_store_n(&vcpu->hart, NULL, __ATOMIC_RELAXED);
+	if (state != VCPU_RUNNABLE)
+		policy_deactivate(&vcpu->member);
 }
 
 void sched_yield(struct vcpu *vcpu)
 {
 	spin_lock(&lock);
-	leave_hart(vcpu);
-	enqueue(vcpu);
+	leave_hart(vcpu, VCPU_RUNNABLE);
+	put_into_queue(vcpu, vcpu->state_since);
 	spin_unlock(&lock);
 }
 
@@ -169,19 +306,75 @@ void sched_block(struct vcpu *vcpu, u64 deadline)
 	if (deadline != TIME_NEVER)
 		timer_start(&vcpu->wakeup, deadline);
 	spin_lock(&lock);
-	leave_hart(vcpu);
-	vcpu->state = VCPU_BLOCKED;
+	leave_hart(vcpu, VCPU_BLOCKED);
 	fence_full();
 	if (__atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED))
-		enqueue(vcpu);
+		wake(vcpu);
+	spin_unlock(&lock);
+}
+
+void sched_hold(struct vcpu *vcpu, const u32 *held)
+{
+	spin_lock(&lock);
+	leave_hart(vcpu, VCPU_HELD);
+	fence_full();
+	if (vcpu_must_stop(vcpu) || !__atomic_load_n(held, __ATOMIC_RELAXED))
+		wake(vcpu);
+	spin_unlock(&lock);
+}
+
+/* Lock held. */
+static bool take_out(struct vcpu *vcpu, enum vcpu_state state)
+{
+	u64 now = time_now();
+
+	switch (vcpu->state) {
+	case VCPU_RUNNABLE:
+		list_remove(&vcpu->run_link);
+		vcpu->stats.stolen_ticks += now - vcpu->state_since;
+		policy_deactivate(&vcpu->member);
+		break;
+	case VCPU_BLOCKED: vcpu->stats.idle_ticks += now - vcpu->state_since; break;
+	case VCPU_HELD: break;
+	default: return false;
+	}
+	vcpu->state = state;
+	vcpu->state_since = now;
+	return true;
+}
+
+bool sched_hold_waiting(struct vcpu *vcpu)
+{
+	bool done;
+
+	spin_lock(&lock);
+	done = take_out(vcpu, VCPU_HELD);
+	spin_unlock(&lock);
+	return done;
+}
+
+bool sched_stop_waiting(struct vcpu *vcpu)
+{
+	bool done;
+
+	spin_lock(&lock);
+	done = take_out(vcpu, VCPU_OFF);
+	spin_unlock(&lock);
+	return done;
+}
+
+void sched_unhold(struct vcpu *vcpu)
+{
+	spin_lock(&lock);
+	if (vcpu->state == VCPU_HELD)
+		wake(vcpu);
 	spin_unlock(&lock);
 }
 
 void sched_stop(struct vcpu *vcpu)
 {
 	spin_lock(&lock);
-	leave_hart(vcpu);
-	vcpu->state = VCPU_OFF;
+	leave_hart(vcpu, VCPU_OFF);
 	spin_unlock(&lock);
 }
 
@@ -193,40 +386,139 @@ static void set_wfi_trap(bool enable)
 		csr_clear(CSR_HSTATUS, HSTATUS_VTW);
 }
 
-void sched_begin_slice(void)
+/* What sleeps on the hart would use up the VM's budget, if it has a cap. */
+void sched_begin_slice(struct vcpu *vcpu)
 {
 	struct hart *hart = this_hart();
+	u64 slice = policy_slice(&vcpu->member, hart->contended);
 
 	hart->slice_is_over = false;
 	hart->slice_is_running = hart->contended;
-	set_wfi_trap(hart->contended);
-	if (hart->contended)
-		timer_start(&hart->slice, time_now() + time_from_ns(SCHED_SLICE_NS));
+	set_wfi_trap(slice != TIME_NEVER);
+	if (slice != TIME_NEVER)
+		timer_start(&hart->slice, time_now() + slice);
 	else
 		timer_stop(&hart->slice);
 }
 
-void sched_end_slice(void)
+void sched_end_slice(struct vcpu *vcpu)
 {
+	spin_lock(&lock);
+	policy_yield(&vcpu->member);
+	spin_unlock(&lock);
 	this_hart()->slice_is_over = true;
 }
 
-bool sched_should_yield(void)
+/* Its slice is over, or one that woke up wants the hart: is there anybody who is to go first? */
+static bool others_go_first(struct vcpu *vcpu)
 {
 	struct hart *hart = this_hart();
-	bool others_wait;
+	const struct vcpu *best;
+	bool yields;
 
-	if (hart->contended && !hart->slice_is_running) {
-		sched_begin_slice(); /* contention was announced while the vCPU ran */
-		return false;
-	}
-	if (!hart->slice_is_over)
-		return false;
 	spin_lock(&lock);
-	others_wait = !list_is_empty(&queue);
-	hart->contended = others_wait;
+	charge(vcpu, time_now());
+	best = find_best(hart);
+	hart->contended = best != NULL;
+	yields = vcpu->member.group->is_throttled || !may_run_on(vcpu, hart) ||
+		 (best && policy_goes_before(&best->member, &vcpu->member));
 	spin_unlock(&lock);
-	if (!others_wait)
-		sched_begin_slice();
-	return others_wait;
+	return yields;
+}
+
+bool sched_should_yield(struct vcpu *vcpu)
+{
+	struct hart *hart = this_hart();
+
+	if (has_work(hart))
+		return true;
+	if (__atomic_exchange_n(&hart->is_preempted, 0, __ATOMIC_RELAXED) || hart->slice_is_over) {
+		if (others_go_first(vcpu))
+			return true;
+		sched_begin_slice(vcpu);
+	}
+	if (hart->contended && !hart->slice_is_running)
+		sched_begin_slice(vcpu); /* contention was announced while the vCPU ran */
+	return false;
+}
+
+void sched_interrupt(struct hart *hart)
+{
+	poke(hart);
+}
+
+/* The VM has a budget again: its vCPUs that wait are in the queues. */
+static void refill_expired(struct timer *timer)
+{
+	struct sched_vm *vm = container_of(timer, struct sched_vm, refill);
+	u64 now = time_now();
+
+	spin_lock(&lock);
+	policy_refill(&vm->group, now);
+	if (vm->group.is_throttled) {
+		timer_start(&vm->refill, vm->group.period_end);
+	} else {
+		for_each_hart (hart) {
+			list_for_each (link, &hart->runnable) {
+				struct vcpu *vcpu = container_of(link, struct vcpu, run_link);
+
+				if (vcpu->sched_vm == vm)
+					offer(vcpu, now);
+			}
+		}
+	}
+	spin_unlock(&lock);
+}
+
+void sched_init_vm(struct sched_vm *vm, u32 weight, u32 cap)
+{
+	spin_lock(&lock);
+	policy_init_group(&vm->group, weight, cap, time_now());
+	spin_unlock(&lock);
+	vm->refill.expired = refill_expired;
+}
+
+void sched_forget_vm(struct sched_vm *vm)
+{
+	timer_stop_and_wait(&vm->refill);
+}
+
+void sched_set_weight(struct sched_vm *vm, u32 weight)
+{
+	spin_lock(&lock);
+	policy_set_weight(&vm->group, weight);
+	spin_unlock(&lock);
+}
+
+/* Its vCPUs see it at the end of their slices; those without a slice are made to look. */
+static void look_at_slices(const struct sched_vm *vm)
+{
+	for_each_hart (hart) {
+		if (hart->running && hart->running->sched_vm == vm) {
+			__atomic_store_n(&hart->is_preempted, 1, __ATOMIC_RELAXED);
+			poke(hart);
+		}
+	}
+}
+
+void sched_set_cap(struct sched_vm *vm, u32 cap)
+{
+	u64 now = time_now();
+
+	spin_lock(&lock);
+	policy_set_cap(&vm->group, cap, now);
+	look_at_slices(vm);
+	spin_unlock(&lock);
+	/* If it was throttled, it is no more. */
+	timer_start(&vm->refill, now);
+}
+
+void sched_set_affinity(struct vcpu *vcpu, u32 set)
+{
+	spin_lock(&lock);
+	vcpu->affinity = set;
+	if (vcpu->state == VCPU_RUNNABLE)
+		offer(vcpu, time_now());
+	look_at_slices(vcpu->sched_vm);
+	spin_unlock(&lock);
 }

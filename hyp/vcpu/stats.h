@@ -44,9 +44,14 @@ struct vcpu_stats {
 	u64 csr_emulated;
 	u64 fp_loads; /* lazy switches of floating-point or vector state */
 	u64 wfi_blocks;
-	u64 loads;     /* times it came to a hart */
-	u64 run_ticks; /* timebase ticks on a hart, exits included */
-	u64 loaded_at; /* ticks, while on a hart */
+	u64 loads; /* times it came to a hart */
+	/* Timebase ticks; of the state that it is in now, only what is behind it (vcpu/account.h).
+	 */
+	u64 run_ticks;	      /* on a hart, exits included; under the scheduler's lock */
+	u64 stolen_ticks;     /* it would have run, but had no hart; under that lock */
+	u64 idle_ticks;	      /* blocked until an interrupt; under that lock */
+	u64 hypervisor_ticks; /* of run_ticks: from an exit to the next entry */
+	u64 dozed_ticks;      /* of run_ticks: asleep in a WFI that does not trap; estimated */
 	u64 fw_events[FW_EVENT_COUNT];
 };
 

@@ -3,6 +3,7 @@
 #include "vcpu/vcpu.h"
 #include "lib/string.h"
 #include "riscv/fence.h"
+#include "vcpu/account.h"
 #include "vcpu/sched.h"
 
 #define XLEN_64 2UL /* of the UXL and VSXL fields (section 3.1.6.2) */
@@ -39,6 +40,17 @@ void vcpu_set_entry(struct vcpu *vcpu, u64 pc, u64 opaque)
 	vcpu->csrs.sstatus &= ~SSTATUS_SIE;
 }
 
+/*
+ * Guest time as host ticks. The guest's clock is behind the host's (delta is 0 or negative), so
+ * that what wraps lies beyond the end of time.
+ */
+static u64 host_deadline(const struct vcpu *vcpu, u64 guest_time)
+{
+	u64 deadline = guest_time - vcpu->clock->delta;
+
+	return deadline < guest_time ? TIME_NEVER : deadline;
+}
+
 static void load_csrs(const struct vcpu *vcpu)
 {
 	const struct vs_csrs *csrs = &vcpu->csrs;
@@ -52,7 +64,7 @@ static void load_csrs(const struct vcpu *vcpu)
 	csr_write(CSR_VSTVAL, csrs->stval);
 	csr_write(CSR_SCOUNTEREN, csrs->scounteren);
 	csr_write(CSR_SENVCFG, csrs->senvcfg);
-	csr_write(CSR_HTIMEDELTA, vcpu->time_delta);
+	csr_write(CSR_HTIMEDELTA, vcpu->clock->delta);
 	if (vcpu->features->has_sstc)
 		csr_write(CSR_VSTIMECMP, csrs->stimecmp);
 	csr_write(CSR_HVIP, csrs->hvip); /* last: on QEMU 7.2 vstimecmp clears VSTIP */
@@ -100,20 +112,28 @@ static void set_return_mode(bool user_mode)
 /*
  * QEMU 7.2 now and then forgets to deliver vstimecmp's interrupt: it is pending in hip, enabled,
  * and a guest that spins until time goes on spins for ever. Entering a guest makes QEMU look again.
- * So a guest that has Sstc, and may run for long without any exit, has one every HEARTBEAT_NS at
- * least.
+ * So a guest, which may run for long without any exit, has one every HEARTBEAT_NS or little more.
+ * The beat is also when dozing guests are noticed; it is uneven, so as not to keep step with
+ * theirs.
  */
-#define HEARTBEAT_NS 50000000
-
-static void heartbeat_expired(struct timer *timer)
-{
-	timer_start(timer, time_now() + time_from_ns(HEARTBEAT_NS));
-}
+#define HEARTBEAT_NS	 50000000
+#define HEARTBEAT_JITTER 0xffff /* ticks */
 
 static void start_heartbeat(struct hart *hart)
 {
-	hart->heartbeat.expired = heartbeat_expired;
-	timer_start(&hart->heartbeat, time_now() + time_from_ns(HEARTBEAT_NS));
+	u64 now = time_now(), jitter = now * 0x9e3779b97f4a7c15UL >> 40 & HEARTBEAT_JITTER;
+
+	hart->last_heartbeat = now;
+	timer_start(&hart->heartbeat, now + time_from_ns(HEARTBEAT_NS) + jitter);
+}
+
+static void heartbeat_expired(struct timer *timer)
+{
+	struct hart *hart = container_of(timer, struct hart, heartbeat);
+
+	if (hart->current)
+		vcpu_sample_doze(hart->current, time_now() - hart->last_heartbeat);
+	start_heartbeat(hart);
 }
 
 void vcpu_load(struct vcpu *vcpu)
@@ -135,12 +155,11 @@ void vcpu_load(struct vcpu *vcpu)
 
 	hart->current = vcpu;
 	vcpu->stats.loads++;
-	vcpu->stats.loaded_at = time_now();
 	vcpu->cycle_offset -= csr_read(CSR_CYCLE);
 	vcpu->instret_offset -= csr_read(CSR_INSTRET);
-	timer_set_guest_deadline(vcpu->timer_deadline);
-	if (vcpu->features->has_sstc)
-		start_heartbeat(hart);
+	timer_set_guest_deadline(host_deadline(vcpu, vcpu->timer_deadline));
+	hart->heartbeat.expired = heartbeat_expired;
+	start_heartbeat(hart);
 	vcpu_check_timer(vcpu);
 }
 
@@ -153,7 +172,6 @@ void vcpu_save(struct vcpu *vcpu)
 	timer_stop(&this_hart()->heartbeat);
 	vcpu->cycle_offset += csr_read(CSR_CYCLE);
 	vcpu->instret_offset += csr_read(CSR_INSTRET);
-	vcpu->stats.run_ticks += time_now() - vcpu->stats.loaded_at;
 	this_hart()->current = NULL;
 }
 
@@ -178,7 +196,15 @@ u64 vcpu_read_instret(const struct vcpu *vcpu)
 void vcpu_request(struct vcpu *vcpu, u64 request)
 {
 	__atomic_fetch_or(&vcpu->requests, request, __ATOMIC_RELEASE);
+	if (request & REQUEST_SSIP)
+		vcpu->member.is_urgent = true;
 	sched_notify(vcpu);
+}
+
+void vcpu_request_lazily(struct vcpu *vcpu, u64 request)
+{
+	__atomic_fetch_or(&vcpu->requests, request, __ATOMIC_RELEASE);
+	sched_notify_running(vcpu);
 }
 
 void vcpu_request_look(struct vcpu *vcpu)
@@ -222,17 +248,6 @@ bool vcpu_has_wakeup(struct vcpu *vcpu)
 	return csr_read(CSR_HIP) & csr_read(CSR_VSIE) << 1 & HVIP_ALL;
 }
 
-/*
- * Guest time as host ticks. The guest's clock is behind the host's (time_delta is 0 or negative),
- * so that what wraps lies beyond the end of time.
- */
-static u64 host_deadline(const struct vcpu *vcpu, u64 guest_time)
-{
-	u64 deadline = guest_time - vcpu->time_delta;
-
-	return deadline < guest_time ? TIME_NEVER : deadline;
-}
-
 void vcpu_set_timer(struct vcpu *vcpu, u64 guest_time)
 {
 	u64 deadline = host_deadline(vcpu, guest_time);
@@ -242,7 +257,7 @@ void vcpu_set_timer(struct vcpu *vcpu, u64 guest_time)
 		return;
 	}
 	/* Emulated: the interrupt is hvip.VSTIP, the time is one of the hart's deadlines. */
-	vcpu->timer_deadline = deadline;
+	vcpu->timer_deadline = guest_time;
 	csr_clear(CSR_HVIP, HVIP_VSTIP);
 	if (deadline <= time_now())
 		vcpu_check_timer(vcpu);
@@ -252,7 +267,7 @@ void vcpu_set_timer(struct vcpu *vcpu, u64 guest_time)
 
 void vcpu_check_timer(struct vcpu *vcpu)
 {
-	if (vcpu->timer_deadline > time_now())
+	if (vcpu->timer_deadline > time_now() + vcpu->clock->delta)
 		return;
 	vcpu->timer_deadline = TIME_NEVER;
 	csr_set(CSR_HVIP, HVIP_VSTIP);
@@ -261,7 +276,7 @@ void vcpu_check_timer(struct vcpu *vcpu)
 
 u64 vcpu_wakeup_time(const struct vcpu *vcpu)
 {
-	u64 deadline = vcpu->timer_deadline;
+	u64 deadline = host_deadline(vcpu, vcpu->timer_deadline);
 
 	/* A timer interrupt that is not enabled does not end the wait. */
 	if (!(csr_read(CSR_VSIE) & BIT(IRQ_S_TIMER)))

@@ -14,6 +14,7 @@
 #include "vcpu/fp.h"
 #include "vcpu/mailbox.h"
 #include "vcpu/pmu.h"
+#include "vcpu/sched_policy.h"
 #include "vcpu/stats.h"
 
 struct vm;
@@ -59,6 +60,7 @@ enum vcpu_state {
 	VCPU_RUNNABLE, /* waits for a hart */
 	VCPU_RUNNING,  /* on a hart */
 	VCPU_BLOCKED,  /* waits for an interrupt */
+	VCPU_HELD,     /* its VM is paused, or looked into */
 };
 
 /* What becomes of a vCPU after an exit: whether it leaves its hart, and why. */
@@ -66,6 +68,7 @@ enum fate {
 	GOES_ON,      /* it does not */
 	TURN_IS_OVER, /* others wait for the hart */
 	WAITS,	      /* for an interrupt */
+	IS_HELD,      /* its VM is paused, or looked into */
 	IS_OFF,	      /* its hart was stopped, or its VM ends */
 };
 
@@ -75,6 +78,11 @@ enum fate {
 #define REQUEST_FENCE	 BIT(2) /* look into the mailbox */
 #define REQUEST_STOP	 BIT(3) /* the VM ends: leave the scheduler */
 #define REQUEST_LOOK	 BIT(4) /* an interrupt of the hart was handled: time and turns may be over */
+
+/* The clock of a VM: all its vCPUs have the same. */
+struct guest_clock {
+	u64 delta; /* guest time - host time: htimedelta */
+};
 
 struct vcpu {
 	/* What hyp/vcpu/switch.S sees (offsets in vcpu/asm_offsets.c). */
@@ -90,6 +98,7 @@ struct vcpu {
 	struct vm *vm;
 	struct guest_mmu *mmu;
 	const struct guest_memory *memory;
+	const struct guest_clock *clock;
 	const struct vcpu_features *features;
 	unsigned index; /* its hart id in the guest */
 	u64 trace_tag;	/* which vCPU it is, for the trace */
@@ -101,14 +110,18 @@ struct vcpu {
 	/* Run state; changed under the scheduler's lock. */
 	enum fate fate; /* after the last exit; the run loop's own */
 	enum vcpu_state state;
-	struct list run_link;	/* in the run queue */
+	u64 state_since; /* ticks */
+	u64 charged_at;	 /* ticks, while it runs: up to then it has been charged */
+	struct sched_vm *sched_vm;
+	struct sched_member member;
+	u32 affinity;		/* the harts that it may run on, by index */
+	struct list run_link;	/* in a run queue */
 	struct timer wakeup;	/* while blocked: its own timer interrupt */
 	struct hart *last_hart; /* where it ran last: its translations may still be there */
 
 	/* Interrupts. */
 	bool external_level; /* as the interrupt controller drives it */
-	u64 timer_deadline;  /* without Sstc, of SBI set_timer: host ticks, TIME_NEVER: none */
-	u64 time_delta;	     /* guest time - host time: htimedelta */
+	u64 timer_deadline;  /* without Sstc, of SBI set_timer: guest time, TIME_NEVER: none */
 	bool is_waiting;     /* in WFI or hart_suspend: only an interrupt that is enabled goes on */
 	struct mailbox mailbox;
 
@@ -160,6 +173,15 @@ void vcpu_save(struct vcpu *vcpu);
 
 /* Asks a vCPU for something and makes sure that it looks: kicks it, or wakes it (see sched.h). */
 void vcpu_request(struct vcpu *vcpu, u64 request);
+
+/* The same for what can wait until the vCPU runs again: one that sleeps sleeps on. */
+void vcpu_request_lazily(struct vcpu *vcpu, u64 request);
+
+/* Whether it has been asked to leave the scheduler. */
+static inline bool vcpu_must_stop(const struct vcpu *vcpu)
+{
+	return __atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED) & REQUEST_STOP;
+}
 
 /* Makes the run loop of the vCPU on this hart look at timers, waits and turns. */
 void vcpu_request_look(struct vcpu *vcpu);

@@ -144,49 +144,64 @@ const char *load_plan(const struct vm_description *d, gpa_t ram, struct loaded *
 	return NULL;
 }
 
-/* Copies size bytes of a file, and clears what follows up to memory_size. */
-static void copy_in(const struct guest_memory *memory, gpa_t to, const u8 *from, u64 size,
-		    u64 memory_size, void (*between)(void))
-{
-	u64 piece;
+/* One range of RAM that gets its contents: bytes of a file, and zeroes behind them. */
+struct copy {
+	gpa_t to;
+	const u8 *from;
+	u64 file_size, memory_size;
+};
 
-	for (u64 done = 0; done < memory_size; done += piece) {
-		gpa_t at = GPA(to.v + done);
-
-		if (done < size) {
-			piece = MIN(size - done, LOAD_PIECE);
-			guest_write(memory, at, from + done, piece);
-		} else {
-			piece = MIN(memory_size - done, LOAD_PIECE);
-			guest_clear(memory, at, piece);
-		}
-		between();
-	}
-}
-
-static void load_elf(const struct payload *file, const struct guest_memory *memory,
-		     void (*between)(void))
-{
-	struct elf_header header;
-
-	memcpy(&header, file->data, sizeof(header));
-	for (unsigned i = 0; i < header.phnum; i++) {
-		struct elf_segment s = elf_segment(file, &header, i);
-
-		if (s.type == ELF_PT_LOAD)
-			copy_in(memory, GPA(s.paddr), file->data + s.offset, s.filesz, s.memsz,
-				between);
-	}
-}
-
-void load_images(const struct vm_description *d, const struct guest_memory *memory,
-		 const struct loaded *loaded, void (*between)(void))
+/* What is to be copied: all segments of the kernel, then the initrd. False: there is no more. */
+static bool copy_number(const struct vm_description *d, const struct loaded *loaded, unsigned index,
+			struct copy *copy)
 {
 	const struct payload *kernel = &d->kernel, *initrd = &d->initrd;
+	unsigned nr_segments = 1;
 
-	if (is_elf(kernel))
-		load_elf(kernel, memory, between);
+	if (is_elf(kernel)) {
+		struct elf_header header;
+
+		memcpy(&header, kernel->data, sizeof(header));
+		nr_segments = header.phnum;
+		if (index < nr_segments) {
+			struct elf_segment s = elf_segment(kernel, &header, index);
+
+			/* Nothing else of the others was checked. */
+			*copy = (struct copy){ 0 };
+			if (s.type == ELF_PT_LOAD)
+				*copy = (struct copy){ GPA(s.paddr), kernel->data + s.offset,
+						       s.filesz, s.memsz };
+			return true;
+		}
+	}
+	if (index < nr_segments)
+		*copy = (struct copy){ loaded->entry, kernel->data, kernel->size, kernel->size };
 	else
-		copy_in(memory, loaded->entry, kernel->data, kernel->size, kernel->size, between);
-	copy_in(memory, loaded->initrd, initrd->data, initrd->size, initrd->size, between);
+		*copy = (struct copy){ loaded->initrd, initrd->data, initrd->size, initrd->size };
+	return index <= nr_segments;
+}
+
+bool load_step(const struct vm_description *d, const struct guest_memory *memory,
+	       const struct loaded *loaded, struct load_progress *progress)
+{
+	struct copy copy;
+	u64 done = progress->done, piece;
+	gpa_t at;
+
+	if (!copy_number(d, loaded, progress->copy, &copy))
+		return false;
+	at = GPA(copy.to.v + done);
+	if (done < MIN(copy.file_size, copy.memory_size)) {
+		piece = MIN(copy.file_size - done, LOAD_PIECE);
+		guest_write(memory, at, copy.from + done, piece);
+	} else {
+		piece = MIN(copy.memory_size - done, LOAD_PIECE);
+		guest_clear(memory, at, piece);
+	}
+	progress->done += piece;
+	if (progress->done >= copy.memory_size) {
+		progress->copy++;
+		progress->done = 0;
+	}
+	return true;
 }

@@ -23,12 +23,18 @@ struct loaded {
  */
 const char *load_plan(const struct vm_description *d, gpa_t ram, struct loaded *loaded);
 
+/* How far the copying has come; all zero at the beginning. */
+struct load_progress {
+	unsigned copy; /* which segment or file */
+	u64 done;      /* bytes of it */
+};
+
 /*
- * Copies kernel and initrd to where load_plan() said. That takes long: after each LOAD_PIECE bytes
- * between() is called, in which the hart can look after others.
+ * Copies a piece of kernel and initrd, at most LOAD_PIECE bytes, to where load_plan() said; to be
+ * called until it is false: nothing was left to copy. All of it takes long, and others wait.
  */
 #define LOAD_PIECE KIB(256)
-void load_images(const struct vm_description *d, const struct guest_memory *memory,
-		 const struct loaded *loaded, void (*between)(void));
+bool load_step(const struct vm_description *d, const struct guest_memory *memory,
+	       const struct loaded *loaded, struct load_progress *progress);
 
 #endif

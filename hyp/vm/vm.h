@@ -9,8 +9,11 @@
 #include "dev/ns16550.h"
 #include "dev/syscon.h"
 #include "lib/spinlock.h"
+#include "vcpu/sched.h"
 #include "vcpu/vcpu.h"
 #include "vm/description.h"
+#include "vm/load.h"
+#include "vm/vm_state.h"
 #include "vplic/vplic.h"
 
 #define VM_RAM_BASE 0x80000000UL
@@ -21,10 +24,24 @@ enum vm_end {
 	VM_POWEROFF,
 	VM_REBOOT,
 	VM_SYSTEM_FAILURE, /* the guest shut itself down and says that it failed */
-	VM_KILLED,	   /* by the hypervisor: vm->kill_reason */
+	VM_IS_KILLED,	   /* by the hypervisor: vm->kill_reason */
+	VM_IS_ENDED,	   /* by the operator: the same, but it is nobody's fault */
 };
 
 #define VM_KILL_REASON_SIZE 128
+
+/* Why vCPUs must not run: bits of vm->held. */
+#define VM_HELD_PAUSED	BIT(0) /* by the operator */
+#define VM_HELD_TO_LOOK BIT(1) /* by vm_hold() */
+
+/* What is to be done in RAM before the first instruction, in the time of vCPU 0. */
+struct vm_boot {
+	bool is_pending;
+	u64 to_clear; /* bytes of RAM, from its beginning, that somebody else had */
+	u64 cleared;
+	struct loaded plan;
+	struct load_progress progress;
+};
 
 struct vm {
 	/* What an access to a device needs comes first. */
@@ -33,9 +50,12 @@ struct vm {
 	struct mmio_bus bus;
 
 	struct vm_description description;
-	unsigned id; /* its place in vms[] */
+	char name[VM_NAME_SIZE]; /* the description's, or that of a VM made after it */
+	unsigned id;		 /* its place in vms[] */
 	struct guest_memory memory;
 	struct guest_mmu mmu;
+	struct guest_clock clock;
+	struct sched_vm sched;
 
 	/* Devices. Under lock. */
 	struct vplic vplic;
@@ -46,38 +66,86 @@ struct vm {
 	struct timer rtc_alarm;
 
 	/* Life. Under lock. */
+	enum vm_state state;
 	char kill_reason[VM_KILL_REASON_SIZE];
-	unsigned nr_live; /* vCPUs that are not off */
-	bool has_ended;	  /* for good */
+	unsigned nr_live;    /* vCPUs that are not off */
+	u32 held;	     /* atomic; VM_HELD_* */
+	u64 paused_at;	     /* host ticks */
+	bool ram_is_foreign; /* it may hold what belonged to another VM */
 	unsigned nr_boots;
+	unsigned nr_ends;		  /* runs that have ended; atomic */
+	u64 created_at, last_reboot_told; /* host ticks */
+	struct vm_boot boot;		  /* vCPU 0's alone once the VM runs */
+	bool trace_is_off;
 
 	unsigned nr_vcpus;
 	struct vcpu *vcpus[VM_MAX_VCPUS];
 };
 
-#define VMS_MAX 64
+/* The VMs that exist; the place of one that is gone is NULL, and is used again. */
+#define VMS_MAX 256
 extern struct vm *vms[VMS_MAX];
-extern unsigned nr_vms;
+
+/*
+ * Only the monitor's hart creates and destroys; there, no lock is needed to go through them. Other
+ * harts do so under vms_lock.
+ */
+extern struct spinlock vms_lock;
+
+static inline struct vm *vm_next(struct vm *const **at)
+{
+	while (*at < vms + VMS_MAX && !**at)
+		(*at)++;
+	return *at < vms + VMS_MAX ? *(*at)++ : NULL;
+}
+
+#define for_each_vm(it) for (struct vm *const *at_ = vms, *it; ((it) = vm_next(&at_)) != NULL;)
 
 #define for_each_vcpu(vcpu, vm)                            \
 	for (struct vcpu *const *at_ = (vm)->vcpus, *vcpu; \
 	     at_ < (vm)->vcpus + (vm)->nr_vcpus && ((vcpu) = *at_, true); at_++)
 
-/*
- * Creates the VM of a description: takes its RAM, maps it, makes its vCPUs and devices.
- * Returns NULL or a sentence for the user: what is short, and what to do.
- */
-const char *vm_create(const struct vm_description *description);
+/* The VM of that name, or NULL. */
+struct vm *vm_find(const char *name);
 
 /*
- * Resets the machine: kernel, initrd and device tree loaded, devices and vCPUs in their reset
- * state; other RAM keeps what it holds, as at a machine's reset. All vCPUs are off. Returns NULL or
- * what is wrong with the images.
+ * The operator's verbs (vm/vm.c and vm/life.c), on the monitor's hart, without locks, and with no
+ * vCPU on that hart. They return NULL, or a sentence for the user: what is wrong, and what to do.
+ *
+ * vm_create() takes the RAM, maps it, makes vCPUs and devices: the state is VM_CREATED.
+ * vm_start() and vm_restart() (of a VM that runs or is paused) begin anew from the images; their
+ * loading is done in the VM's own time. vm_pause() returns when no vCPU runs any more; the guest's
+ * clock stands until vm_resume(). vm_stop() presses the power button: what the guest makes of it is
+ * its own. vm_destroy() gives everything back; the VM is gone.
  */
-const char *vm_reset(struct vm *vm);
+const char *vm_create(const struct vm_description *description, const char *name, struct vm **vm);
+const char *vm_start(struct vm *vm);
+const char *vm_restart(struct vm *vm);
+const char *vm_pause(struct vm *vm);
+const char *vm_resume(struct vm *vm);
+const char *vm_stop(struct vm *vm);
+const char *vm_end_by_operator(struct vm *vm);
+const char *vm_destroy(struct vm *vm);
 
-/* Starts vCPU 0 of a VM that was reset. */
-void vm_start(struct vm *vm);
+/*
+ * For a look inside: when vm_hold() returns no vCPU of the VM is on a hart, and all of their state
+ * is in struct vcpu, until vm_release(). The guest's clock goes on. The same hart as above.
+ */
+void vm_hold(struct vm *vm);
+void vm_release(struct vm *vm);
+
+/* Whether vCPUs must leave their harts, and stay off. */
+static inline bool vm_is_held(const struct vm *vm)
+{
+	return __atomic_load_n(&vm->held, __ATOMIC_RELAXED) != 0;
+}
+
+/* Notes how this run is to end, if nothing is noted yet. Lock of the VM held. */
+static inline void vm_note_end(struct vm *vm, enum vm_end end)
+{
+	if (vm->end == VM_GOES_ON)
+		vm->end = end;
+}
 
 /*
  * Ends this run: every vCPU of the VM will leave the scheduler; then the VM reboots or is over. The
@@ -93,13 +161,25 @@ void vm_kill(struct vm *vm, const char *fmt, ...) __attribute__((format(printf, 
  */
 long vm_start_vcpu(struct vm *vm, unsigned index, u64 pc, u64 opaque);
 
+/*
+ * Does a piece of what is left to do before the first instruction. True: all is done. On the hart
+ * that vCPU 0 has, not loaded.
+ */
+bool vm_boot_step(struct vm *vm);
+
 /* A vCPU has left the scheduler. Returns true when it was the last: then call vm_finish(). */
 bool vm_vcpu_is_off(struct vcpu *vcpu);
 
-/* After that: reboots the VM, or marks it as over and shows why. */
-void vm_finish(struct vm *vm);
+/*
+ * After that: reboots the VM, or says how it ended. The VM may be gone when this returns. True: no
+ * VM runs any more.
+ */
+bool vm_finish(struct vm *vm);
 
-/* What QEMU's exit status is to be once all VMs are over; false: some still run. */
-bool vms_all_over(u16 *exit_code);
+/* Whether any VM runs or is paused. */
+bool vms_alive(void);
+
+/* What QEMU's exit status is to be after what has become of all VMs until now. */
+u16 vms_exit_code(void);
 
 #endif

@@ -74,11 +74,15 @@ static u64 get(const u8 *at, unsigned bytes)
 	return value;
 }
 
-static unsigned pauses;
+static unsigned steps;
 
-static void count_pause(void)
+static void load_all(const struct vm_description *d, struct fixture *f)
 {
-	pauses++;
+	struct load_progress progress = { 0 };
+
+	for (steps = 0; load_step(d, &f->memory, &f->loaded, &progress); steps++)
+		;
+	assert_false(load_step(d, &f->memory, &f->loaded, &progress)); /* and so it stays */
 }
 
 static bool is_zero(const u8 *bytes, size_t size)
@@ -109,9 +113,9 @@ static const char *load(struct fixture *f)
 	assert_true(f->loaded.entry.v >= RAM && f->loaded.entry.v <= at);
 
 	kernel_only.initrd.size = 0;
-	load_images(&kernel_only, &f->memory, &f->loaded, count_pause);
+	load_all(&kernel_only, f);
 	assert_true(is_zero(f->ram + (at - RAM), MEMORY_SIZE - (at - RAM)));
-	load_images(&f->d, &f->memory, &f->loaded, count_pause);
+	load_all(&f->d, f);
 	assert_memory_equal(f->ram + (at - RAM), f->d.initrd.data, f->d.initrd.size);
 	assert_true(is_zero(f->ram + (tree - RAM), TREE_SIZE));
 	memset(f->ram + (at - RAM), 0, MEMORY_SIZE - (at - RAM));
@@ -319,7 +323,7 @@ static void bss_is_cleared(void **state)
 	set_kernel(f, elf, sizeof(elf));
 	assert_null(load_plan(&f->d, GPA(RAM), &f->loaded));
 	memset(f->ram, 0xee, MEMORY_SIZE);
-	load_images(&f->d, &f->memory, &f->loaded, count_pause);
+	load_all(&f->d, f);
 	assert_true(is_zero(f->ram + MIB(1), 700));
 	assert_int_equal(f->ram[MIB(1) - 1], 0xee);
 	assert_int_equal(f->ram[MIB(1) + 700], 0xee);
@@ -341,9 +345,8 @@ static void large_images_are_loaded_in_pieces(void **state)
 	set_kernel(f, large, size);
 	f->d.initrd = (struct payload){ large, 2 * LOAD_PIECE };
 	assert_null(load_plan(&f->d, GPA(RAM), &f->loaded));
-	pauses = 0;
-	load_images(&f->d, &f->memory, &f->loaded, count_pause);
-	assert_int_equal(pauses, 6 + 2);
+	load_all(&f->d, f);
+	assert_int_equal(steps, 6 + 2);
 	assert_memory_equal(f->ram + MIB(2), large, size);
 	assert_memory_equal(f->ram + (f->loaded.initrd.v - RAM), large, 2 * LOAD_PIECE);
 	free(large);

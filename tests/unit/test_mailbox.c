@@ -26,7 +26,7 @@ void fake_fence(enum fake_fence kind, u64 gva, u64 id)
 		on_fence();
 }
 
-void vcpu_request(struct vcpu *to, u64 request)
+void vcpu_request_lazily(struct vcpu *to, u64 request)
 {
 	to->requests |= request;
 	requested++;
