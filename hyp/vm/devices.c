@@ -92,6 +92,11 @@ bool devices_create(struct vm *vm)
 	if (d->has_rtc)
 		mmio_bus_add(&vm->bus, "rtc", GOLDFISH_RTC_BASE, GOLDFISH_RTC_SIZE,
 			     goldfish_rtc_mmio, &vm->rtc);
+	power_button_init(&vm->power_button,
+			  (struct irq_line){ vplic_set_level, &vm->vplic, POWER_BUTTON_IRQ });
+	if (d->has_power_button)
+		mmio_bus_add(&vm->bus, "power-button", POWER_BUTTON_BASE, POWER_BUTTON_SIZE,
+			     power_button_mmio, &vm->power_button);
 	syscon_init(&vm->syscon, &syscon_ops, vm);
 	if (d->has_test)
 		mmio_bus_add(&vm->bus, "test", SYSCON_BASE, SYSCON_SIZE, syscon_mmio, &vm->syscon);
@@ -102,6 +107,7 @@ void devices_reset(struct vm *vm)
 {
 	ns16550_reset(&vm->uart);
 	goldfish_rtc_reset(&vm->rtc);
+	power_button_reset(&vm->power_button);
 	vplic_reset(&vm->vplic);
 }
 

@@ -281,6 +281,21 @@ static const char *end_now(struct vm *vm, enum vm_end end)
 	return NULL;
 }
 
+const char *vm_stop(struct vm *vm)
+{
+	bool heard;
+
+	if (vm->state != VM_RUNNING)
+		return vm->state == VM_PAUSED ? "it is paused; resume it first, or kill it"
+					      : "it is not running";
+	if (!vm->description.has_power_button)
+		return "it has no power button; kill ends it";
+	spin_lock(&vm->lock);
+	heard = power_button_press(&vm->power_button);
+	spin_unlock(&vm->lock);
+	return heard ? NULL : "its guest does not listen to the power button; kill ends it";
+}
+
 const char *vm_restart(struct vm *vm)
 {
 	return end_now(vm, VM_REBOOT);

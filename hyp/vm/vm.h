@@ -7,6 +7,7 @@
 #include "dev/goldfish_rtc.h"
 #include "dev/mmio_bus.h"
 #include "dev/ns16550.h"
+#include "dev/power_button.h"
 #include "dev/syscon.h"
 #include "lib/spinlock.h"
 #include "vcpu/sched.h"
@@ -62,6 +63,7 @@ struct vm {
 	struct ns16550 uart;
 	struct goldfish_rtc rtc;
 	struct syscon syscon;
+	struct power_button power_button;
 	struct console console;
 	struct timer rtc_alarm;
 
