@@ -222,7 +222,7 @@ def test_consoles():
 
 
 def test_host_memory():
-    """RAM for all VMs; with --host-memory those that start at once are enough; more than there is"""
+    """RAM for all VMs; --host-memory need suffice for those that start; a warning if it is absurd"""
     later = 'later { compatible = "doppel,vm"; vcpus = <1>; memory = "512M"; kernel = [13]; };'
     with Launcher() as box:
         box.put("Image", KERNEL)
