@@ -15,6 +15,7 @@
 #include "riscv/io.h"
 #include "riscv/sbi_abi.h"
 #include "run/run.h"
+#include "run/stats.h"
 #include "vcpu/interrupts.h"
 #include "vcpu/sched.h"
 #include "vm/catalog.h"
@@ -247,7 +248,8 @@ static void start_vms(void)
 /* The run ends with its last VM. */
 static void end_run(void)
 {
-	run_exit(vms_exit_code());
+	stats_show();
+	machine_exit(vms_exit_code());
 }
 
 /* For the test of what a panic shows: a bug that no guest can have part in. */

@@ -1,118 +1,263 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The far end of a VM's serial port: the machine's console, which all VMs share. */
+/* The far end of a VM's serial port: what was written and not yet shown, what was typed. */
 #include "dev/console.h"
-#include "core/log.h"
-#include "platform/qemu-virt/uart.h"
+#include "dev/terminal.h"
+#include "lib/format.h"
+#include "lib/string.h"
+#include "mem/page.h"
+
+#define RAW_PIECE   64
+#define REPEAT_SIZE 512 /* of an unfinished line that is longer, the first part is not repeated */
 
 const struct ns16550_backend console_backend = { console_put, console_get };
 
-static struct console *focus;
-
-void console_init(struct console *console, const char *name, void (*port_ready)(void *), void *ctx)
+bool console_create(struct console *console, const char *name, void (*port_ready)(void *),
+		    void *ctx)
 {
 	*console = (struct console){ .name = name, .port_ready = port_ready, .ctx = ctx };
+	console->ring = page_alloc(page_order(CONSOLE_RING_SIZE));
+	if (!console->ring)
+		return false;
+	terminal_add(console);
+	return true;
 }
 
-void console_set_focus(struct console *console)
+void console_destroy(struct console *console)
 {
-	__atomic_store_n(&focus, console, __ATOMIC_RELEASE);
+	terminal_remove(console);
+	page_free(console->ring, page_order(CONSOLE_RING_SIZE));
+	console->ring = NULL;
 }
 
-void console_release_focus(const struct console *from, struct console *next)
+/* --- Output */
+
+static bool is_full(const struct console *console)
 {
-	struct console *expected = (struct console *)from;
-
-	if (__atomic_compare_exchange_n(&focus, &expected, next, false, __ATOMIC_ACQ_REL,
-					__ATOMIC_RELAXED))
-		uart_enable_input_interrupt(true); /* its input may have been full */
+	return console->written - console->shown == CONSOLE_RING_SIZE;
 }
+
+static void drop_oldest(struct console *console)
+{
+	console->shown++;
+	console->dropped++;
+	console->line_start = console->shown;
+}
+
+static void write_byte(struct console *console, u8 byte)
+{
+	if (is_full(console))
+		drop_oldest(console);
+	console->ring[console->written++ % CONSOLE_RING_SIZE] = byte;
+}
+
+static bool try_put(struct console *console, u8 byte, bool may_drop)
+{
+	bool fits;
+
+	spin_lock(&console->lock);
+	fits = may_drop || !is_full(console);
+	if (fits)
+		write_byte(console, byte);
+	console->was_refused = !fits;
+	spin_unlock(&console->lock);
+	return fits;
+}
+
+/* Where lines are shown, nobody need look at the middle of one. */
+static bool needs_look(const struct console *console, enum terminal_style style, u8 byte)
+{
+	if (style == TERMINAL_LINES)
+		return byte == '\n' || console == terminal_focused() ||
+		       console->written - console->shown > CONSOLE_LINE_SIZE;
+	return style == TERMINAL_RAW;
+}
+
+/* Whoever writes also sends: a VM pays for its own output. */
+bool console_put(void *ctx, u8 byte)
+{
+	struct console *console = ctx;
+	enum terminal_style style = terminal_style(console);
+	bool may_drop = style == TERMINAL_HIDDEN, fits = try_put(console, byte, may_drop);
+
+	if (!fits || needs_look(console, style, byte))
+		terminal_look(console);
+	return fits || try_put(console, byte, may_drop);
+}
+
+static void print_byte(void *ctx, char c)
+{
+	if (c == '\n')
+		write_byte(ctx, '\r');
+	write_byte(ctx, (u8)c);
+}
+
+void console_print(struct console *console, const char *fmt, ...)
+{
+	va_list args;
+
+	spin_lock(&console->lock);
+	va_start(args, fmt);
+	format(print_byte, console, fmt, args);
+	va_end(args);
+	spin_unlock(&console->lock);
+	terminal_look(console);
+}
+
+static u8 byte_at(const struct console *console, u64 position)
+{
+	return console->ring[position % CONSOLE_RING_SIZE];
+}
+
+bool console_take_raw(const struct console *console, struct console_piece *piece)
+{
+	piece->size = 0;
+	piece->end = console->shown;
+	piece->line_start = console->line_start;
+	while (piece->end < console->written && piece->size < RAW_PIECE) {
+		u8 byte = byte_at(console, piece->end++);
+
+		piece->text[piece->size++] = byte;
+		if (byte == '\n')
+			piece->line_start = piece->end;
+	}
+	return piece->size > 0;
+}
+
+static void begin_piece(struct console_piece *piece, const char *name)
+{
+	piece->size = 0;
+	if (name && !piece->continues)
+		piece->size = (unsigned)snprintf((char *)piece->text, sizeof(piece->text),
+						 "[%.32s] ", name);
+}
+
+static void end_line(struct console_piece *piece)
+{
+	piece->text[piece->size++] = '\r';
+	piece->text[piece->size++] = '\n';
+	piece->line_start = piece->end;
+}
+
+/* Copies what is visible up to the end of the line; true: the piece ends there. */
+static bool copy_line(const struct console *console, struct console_piece *piece)
+{
+	u64 limit = console->line_start + CONSOLE_LINE_SIZE;
+
+	for (piece->end = console->shown; piece->end < console->written; piece->end++) {
+		u8 byte = byte_at(console, piece->end);
+
+		if (byte == '\n') {
+			piece->end++;
+			return true;
+		}
+		if (byte == '\r') {
+			limit++;
+			continue;
+		}
+		if (piece->end >= limit)
+			return true;
+		piece->text[piece->size++] = byte;
+	}
+	return console->written == console->ended;
+}
+
+bool console_take_line(const struct console *console, const char *name, struct console_piece *piece)
+{
+	if (console->shown == console->written)
+		return false;
+	begin_piece(piece, name);
+	piece->line_start = console->line_start;
+	if (copy_line(console, piece))
+		end_line(piece);
+	else if (!piece->continues && !console->line_is_due)
+		return false;
+	return piece->size > 0;
+}
+
+bool console_take_note(const struct console *console, const char *name, struct console_piece *piece)
+{
+	if (!console->dropped)
+		return false;
+	piece->continues = false;
+	piece->is_note = true;
+	begin_piece(piece, name);
+	piece->size += (unsigned)snprintf((char *)piece->text + piece->size,
+					  sizeof(piece->text) - piece->size,
+					  "[%lu bytes were dropped]\r\n", console->dropped);
+	piece->end = piece->line_start = console->shown;
+	return true;
+}
+
+void console_piece_is_shown(struct console *console, const struct console_piece *piece)
+{
+	if (piece->is_note)
+		console->dropped = 0;
+	console->shown = piece->end;
+	console->line_start = piece->line_start;
+	if (console->shown == console->written)
+		console->line_is_due = false;
+}
+
+void console_repeat_line(struct console *console)
+{
+	u64 kept = console->written - MIN(console->written, CONSOLE_RING_SIZE);
+
+	if (console->line_start < kept || console->shown - console->line_start > REPEAT_SIZE)
+		console->line_start = console->shown;
+	console->shown = console->line_start;
+}
+
+bool console_is_drained(struct console *console)
+{
+	return !terminal_has_more(console);
+}
+
+void console_drain(struct console *console)
+{
+	spin_lock(&console->lock);
+	console->ended = console->written;
+	console->tail = console->head;
+	spin_unlock(&console->lock);
+	terminal_drain(console);
+	spin_lock(&console->lock);
+	if (console->shown == console->written)
+		console->line_start = console->shown;
+	spin_unlock(&console->lock);
+}
+
+/* --- Input */
 
 static u32 input_count(const struct console *console)
 {
 	return console->head - console->tail;
 }
 
-/* Input that does not fit waits in the port, and then in the user's terminal. */
-static void fill_from_port(struct console *console)
+bool console_add_input(struct console *console, u8 byte)
 {
-	u8 byte;
-
-	while (input_count(console) < CONSOLE_INPUT_SIZE && uart_get(&byte))
-		console->input[console->head++ % CONSOLE_INPUT_SIZE] = byte;
-	uart_enable_input_interrupt(input_count(console) < CONSOLE_INPUT_SIZE);
+	if (input_count(console) == CONSOLE_INPUT_SIZE)
+		return false;
+	console->input[console->head++ % CONSOLE_INPUT_SIZE] = byte;
+	return true;
 }
 
-static void drop_port_input(void)
+static bool try_get(struct console *console, u8 *byte)
 {
-	u8 byte;
-
-	while (uart_get(&byte))
-		;
-}
-
-void console_interrupt(void)
-{
-	struct console *console = __atomic_load_n(&focus, __ATOMIC_ACQUIRE);
-
-	uart_enable_output_interrupt(false); /* who has output left will ask again */
-	if (!console) {
-		drop_port_input();
-		return;
-	}
-	spin_lock(&console->lock);
-	fill_from_port(console);
-	spin_unlock(&console->lock);
-	console->port_ready(console->ctx);
-}
-
-bool console_get(void *ctx, u8 *byte)
-{
-	struct console *console = ctx;
 	bool had_some;
 
 	spin_lock(&console->lock);
 	had_some = input_count(console) > 0;
-	if (had_some) {
-		bool was_full = input_count(console) == CONSOLE_INPUT_SIZE;
-
+	if (had_some)
 		*byte = console->input[console->tail++ % CONSOLE_INPUT_SIZE];
-		if (was_full && console == focus)
-			fill_from_port(console);
-	}
 	spin_unlock(&console->lock);
 	return had_some;
 }
 
-static void flush_line(struct console *console)
+bool console_get(void *ctx, u8 *byte)
 {
-	if (console->line_length)
-		log_raw("[%s] %.*s\n", console->name, (int)console->line_length, console->line);
-	console->line_length = 0;
+	return try_get(ctx, byte) || (terminal_refill(ctx) && try_get(ctx, byte));
 }
 
-bool console_put(void *ctx, u8 byte)
+u64 console_type(struct console *console, const char *text, u64 size)
 {
-	struct console *console = ctx;
-
-	if (console == __atomic_load_n(&focus, __ATOMIC_RELAXED)) {
-		if (log_guest_byte(byte))
-			return true;
-		uart_enable_output_interrupt(true);
-		return false;
-	}
-	spin_lock(&console->lock);
-	if (byte == '\n' || console->line_length == CONSOLE_LINE_SIZE)
-		flush_line(console);
-	if (byte != '\n' && byte != '\r')
-		console->line[console->line_length++] = (char)byte;
-	spin_unlock(&console->lock);
-	return true;
-}
-
-void console_reset(struct console *console)
-{
-	spin_lock(&console->lock);
-	console->tail = console->head;
-	flush_line(console);
-	spin_unlock(&console->lock);
+	return terminal_type(console, text, size);
 }

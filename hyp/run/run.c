@@ -29,12 +29,6 @@ void run_set_all_over(void (*function)(void))
 	all_over = function;
 }
 
-void run_exit(u16 code)
-{
-	stats_show();
-	machine_exit(code);
-}
-
 static void do_work(void)
 {
 	struct hart *hart = this_hart();

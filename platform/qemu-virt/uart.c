@@ -40,14 +40,15 @@ bool uart_try_put(u8 byte)
 	return true;
 }
 
-void uart_put(u8 byte)
+bool uart_put(u8 byte)
 {
 	for (int i = 0; !uart_try_put(byte); i++) {
-		if (is_stalled || i == BUSY_LIMIT) {
+		if (!base || is_stalled || i == BUSY_LIMIT) {
 			is_stalled = true;
-			return;
+			return false;
 		}
 	}
+	return true;
 }
 
 bool uart_get(u8 *byte)
@@ -60,9 +61,14 @@ bool uart_get(u8 *byte)
 
 static void set_ier(u8 bit, bool enable)
 {
+	u8 wanted;
+
 	spin_lock(&ier_lock);
-	ier = (u8)(enable ? ier | bit : ier & ~bit);
-	io_write8(base + IER, ier);
+	wanted = (u8)(enable ? ier | bit : ier & ~bit);
+	if (base && wanted != ier) {
+		ier = wanted;
+		io_write8(base + IER, ier);
+	}
 	spin_unlock(&ier_lock);
 }
 

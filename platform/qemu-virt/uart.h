@@ -12,10 +12,10 @@ void uart_init(hpa_t base);
 bool uart_try_put(u8 byte);
 
 /*
- * Sends one byte; waits while the port is busy, but not for ever: a port whose other end does not
- * read loses the byte, and from then on is not waited for until it takes one again.
+ * Sends one byte; waits while the port is busy, but not for ever. False: the other end does not
+ * read. From then on the port is not waited for until it takes a byte again.
  */
-void uart_put(u8 byte);
+bool uart_put(u8 byte);
 
 /* True and the byte when one has been received. */
 bool uart_get(u8 *byte);

@@ -33,8 +33,8 @@ def test_rebooting(qemu, label):
     """
     run = machines.Run(
         qemu, [("clock", "ticks", "32M", ""), ("restless", "reboot", "512M", "")], "--icount")
-    late = run.number(r"^400 ticks, the latest (\d+) ms late")
-    TAP.ok(run.status == 0 and run.at("booted 31 times") >= 0 and run.at(powered_off("clock")) >= 0,
+    late = run.number(r"^\[clock\] 400 ticks, the latest (\d+) ms late")
+    TAP.ok(run.status == 0 and run.at(r"^\[restless\] booted 31 times") >= 0 and run.at(powered_off("clock")) >= 0,
            "a VM with a clock beside one that reboots, " + label, run.tail)
     TAP.ok(0 <= late <= 15, "no tick comes late, " + label, "%d ms\n%s" % (late, run.tail))
 

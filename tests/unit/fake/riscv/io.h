@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What waits for an interrupt calls a function of the test; there are no device registers. */
+#ifndef DOPPEL_FAKE_IO_H
+#define DOPPEL_FAKE_IO_H
+
+void wait_for_interrupt(void);
+
+#endif
