@@ -4,6 +4,7 @@
 #include "core/log.h"
 #include "core/panic.h"
 #include "core/timer.h"
+#include "dev/terminal.h"
 #include "lib/string.h"
 #include "mem/hyp_map.h"
 #include "mem/page.h"
@@ -15,7 +16,6 @@
 #include "riscv/io.h"
 #include "riscv/sbi_abi.h"
 #include "run/run.h"
-#include "run/stats.h"
 #include "vcpu/interrupts.h"
 #include "vcpu/sched.h"
 #include "vm/catalog.h"
@@ -236,9 +236,34 @@ static void create_vms(void)
 	}
 }
 
+static bool option_is(const char *name, const char *value)
+{
+	const char *word = machine_option(name);
+	size_t length = strlen(value);
+
+	return word && strncmp(word, value, length) == 0 && (word[length] | ' ') == ' ';
+}
+
+/* The console of a VM, by its number or its name. */
+static struct console *find_console(const char *word)
+{
+	struct vm *vm =
+		word[0] >= '1' && word[0] <= '9' && !word[1] ? vms[word[0] - '1'] : vm_find(word);
+
+	return vm ? &vm->console : NULL;
+}
+
+static void init_terminal(void)
+{
+	static const struct terminal_monitor ops = { .find = find_console };
+
+	terminal_init(!option_is("consoles", "focus"), option_is("escape", "on"));
+	terminal_set_monitor(NULL, &ops);
+}
+
 static void start_vms(void)
 {
-	interrupts_set_handler(machine.uart_irq, console_interrupt);
+	interrupts_set_handler(machine.uart_irq, terminal_interrupt);
 	plic_enable(this_hart()->plic_context, machine.uart_irq);
 	uart_enable_input_interrupt(true);
 	for_each_vm(vm) show_vm(vm);
@@ -248,8 +273,7 @@ static void start_vms(void)
 /* The run ends with its last VM. */
 static void end_run(void)
 {
-	stats_show();
-	machine_exit(vms_exit_code());
+	run_exit(vms_exit_code());
 }
 
 /* For the test of what a panic shows: a bug that no guest can have part in. */
@@ -269,11 +293,12 @@ static void boot_on_own_stack(void)
 	start_other_harts();
 	show_machine();
 	open_catalog();
+	init_terminal();
 	create_vms();
 	run_set_all_over(end_run);
 	if (!vms[0])
 		refuse("no VM of the description has the property autostart");
-	console_set_focus(&vms[0]->console);
+	terminal_focus(&vms[0]->console);
 	start_vms();
 	if (machine_option("test-panic"))
 		test_panic();

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Guest programs: every tests/guest/NAME/*.c becomes build/guest/NAME.elf, tests/bench/*.c build/guest/bench.elf.
-# A Linux program, tests/bench/linux/micro.c, becomes build/guest/linux-micro. Included by the Makefile; goal
-# `guests`. CROSS_COMPILE=prefix or LLVM=1 choose the toolchain.
+# A Linux program, tests/bench/linux/micro.c, becomes build/guest/linux-micro. The guests of examples/ are
+# build/guest/busy.elf and build/guest/hello.elf. Included by the Makefile; goal `guests`. CROSS_COMPILE=prefix or LLVM=1 choose the toolchain.
 
 CROSS_COMPILE ?= riscv64-unknown-elf-
 ifeq ($(LLVM),1)
@@ -27,7 +27,7 @@ guest-objs = $(patsubst %,$(GUEST_BUILD)/%.o,$(basename $(wildcard $(1)/*.c $(1)
 guest-q = $(if $(V),,@echo "  $(1)	$@";)
 
 .PHONY: guests
-guests: $(GUEST_ELFS) $(GUEST_BUILD)/linux-micro
+guests: $(GUEST_ELFS) $(GUEST_BUILD)/busy.elf $(GUEST_BUILD)/hello.elf $(GUEST_BUILD)/linux-micro
 
 $(GUEST_BUILD)/%.o: %.c guest/guest.mk
 	$(call guest-q,CC)mkdir -p $(@D) && $(GUEST_CC) $(CFLAGS_GUEST) -c $< -o $@
@@ -41,6 +41,12 @@ $(GUEST_BUILD)/$(1).elf: $(call guest-objs,$(2)) $(GUEST_LIB_OBJS) guest/lib/gue
 endef
 $(foreach name,$(GUEST_NAMES),$(eval $(call guest-link,$(name),tests/guest/$(name))))
 $(if $(wildcard tests/bench/*.c),$(eval $(call guest-link,bench,tests/bench)))
+
+# The guests of examples/: one with the library, and one that needs nothing else.
+$(eval $(call guest-link,busy,guest/busy))
+
+$(GUEST_BUILD)/hello.elf: $(call guest-objs,guest/hello) guest/lib/guest.ld
+	$(call guest-q,LD)$(GUEST_LD) $(LDFLAGS_GUEST) -o $@ $(filter %.o,$^)
 
 # A program for a Linux guest: static, without a C library.
 $(GUEST_BUILD)/linux-micro: tests/bench/linux/micro.c tests/bench/linux/linux.ld guest/guest.mk

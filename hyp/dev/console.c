@@ -24,6 +24,8 @@ bool console_create(struct console *console, const char *name, void (*port_ready
 
 void console_destroy(struct console *console)
 {
+	if (!console->ring)
+		return;
 	terminal_remove(console);
 	page_free(console->ring, page_order(CONSOLE_RING_SIZE));
 	console->ring = NULL;

@@ -42,7 +42,10 @@ struct console {
 bool console_create(struct console *console, const char *name, void (*port_ready)(void *),
 		    void *ctx);
 
-/* Nobody uses the console any more; the terminal forgets it. What was not shown is lost. */
+/*
+ * Nobody uses the console any more; the terminal forgets it. What was not shown is lost. Harmless
+ * for a console whose creation failed.
+ */
 void console_destroy(struct console *console);
 
 /*

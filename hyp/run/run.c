@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The life of a hart: take a vCPU, run it until it leaves, take the next. */
 #include "run/run.h"
+#include "dev/terminal.h"
 #include "run/exit.h"
 #include "run/stats.h"
 #include "vcpu/interrupts.h"
@@ -27,6 +28,14 @@ void run_request_work(void)
 void run_set_all_over(void (*function)(void))
 {
 	all_over = function;
+}
+
+void run_exit(u16 code)
+{
+	terminal_flush();
+	stats_show();
+	terminal_flush();
+	machine_exit(code);
 }
 
 static void do_work(void)

@@ -23,6 +23,8 @@
 #define STAGE2_GPA_BITS	 41
 #define STAGE2_GPA_LIMIT BIT(STAGE2_GPA_BITS)
 
+#define STAGE2_ROOT_PAGES 4UL
+
 #define STAGE2_R   0x2
 #define STAGE2_W   0x4
 #define STAGE2_X   0x8

@@ -33,14 +33,15 @@ enum fw_event {
 	FW_EVENT_COUNT,
 };
 
-#define STATS_SBI_SLOTS 32
+#define STATS_SBI_SLOTS	 32
+#define STATS_INTERRUPTS 16
 
 struct vcpu_stats {
-	u64 exceptions[CAUSE_COUNT]; /* exits by exception cause */
-	u64 interrupts[16];	     /* exits by interrupt cause */
-	u64 sbi[STATS_SBI_SLOTS];    /* by slot of the table in sbi/sbi.c */
-	u64 injected_faults;	     /* exceptions raised in the guest by the hypervisor */
-	u64 injected_interrupts;     /* changes of hvip from 0 to 1 */
+	u64 exceptions[CAUSE_COUNT];	  /* exits by exception cause */
+	u64 interrupts[STATS_INTERRUPTS]; /* exits by interrupt cause */
+	u64 sbi[STATS_SBI_SLOTS];	  /* by slot of the table in sbi/sbi.c */
+	u64 injected_faults;		  /* exceptions raised in the guest by the hypervisor */
+	u64 injected_interrupts;	  /* changes of hvip from 0 to 1 */
 	u64 csr_emulated;
 	u64 fp_loads; /* lazy switches of floating-point or vector state */
 	u64 wfi_blocks;

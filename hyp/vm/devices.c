@@ -79,7 +79,8 @@ bool devices_create(struct vm *vm)
 
 	vplic_init(&vm->vplic, vm->nr_vcpus, set_external, vm);
 	mmio_bus_add(&vm->bus, "plic", VPLIC_BASE, VPLIC_SIZE, vplic_mmio, &vm->vplic);
-	console_init(&vm->console, vm->name, port_ready, vm);
+	if (!console_create(&vm->console, vm->name, port_ready, vm))
+		return false;
 	ns16550_init(&vm->uart, (struct irq_line){ vplic_set_level, &vm->vplic, NS16550_IRQ },
 		     &console_backend, &vm->console);
 	if (d->has_serial)
@@ -114,10 +115,11 @@ void devices_reset(struct vm *vm)
 void devices_stop(struct vm *vm)
 {
 	timer_stop(&vm->rtc_alarm);
-	console_reset(&vm->console);
+	console_drain(&vm->console);
 }
 
 void devices_destroy(struct vm *vm)
 {
 	timer_stop_and_wait(&vm->rtc_alarm);
+	console_destroy(&vm->console);
 }

@@ -11,7 +11,8 @@ bool devices_create(struct vm *vm);
 /* To their reset state. Lock of the VM held. */
 void devices_reset(struct vm *vm);
 
-/* Stops what they have started outside of the VM: its guest does not run any more. */
+/* Stops what they have started outside of the VM, and shows its last output: its guest has ended.
+ */
 void devices_stop(struct vm *vm);
 
 /* Gives back what they hold. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The life of a virtual machine: started, paused, reset, ended. */
 #include "core/log.h"
+#include "dev/terminal.h"
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mem/page.h"
@@ -362,7 +363,7 @@ static enum vm_event show_end(struct vm *vm)
 }
 
 /* The terminal goes to the first VM that still runs. */
-static void move_focus(const struct vm *from)
+static void move_focus(struct vm *from)
 {
 	struct console *next = NULL;
 
@@ -373,7 +374,7 @@ static void move_focus(const struct vm *from)
 		    vm_state_is_alive(__atomic_load_n(&vm->state, __ATOMIC_ACQUIRE)))
 			next = &vm->console;
 	}
-	console_release_focus(&from->console, next);
+	terminal_release(&from->console, next);
 	spin_unlock(&vms_lock);
 }
 
@@ -383,10 +384,11 @@ static void move_focus(const struct vm *from)
  */
 static bool end_for_good(struct vm *vm)
 {
-	enum vm_event event = show_end(vm);
+	enum vm_event event;
 	bool others_live = false;
 
 	devices_stop(vm);
+	event = show_end(vm);
 	move_focus(vm);
 	spin_lock(&vms_lock);
 	for_each_vm(other) others_live |= other != vm && vm_state_is_alive(other->state);

@@ -124,6 +124,8 @@ OPTIONS = (
     ("no memory", ("--kernel", "KERNEL", "--memory", "0K"), ("--memory",)),
     ("too much memory", ("--kernel", "KERNEL", "--memory", "999999999999G"), ("--memory",)),
     ("a bad VM name", ("--kernel", "KERNEL", "--name", "My VM"), ("--name", "My VM")),
+    ("a VM with the name of the images", ("--kernel", "KERNEL", "--name", "images"),
+     ("--name", "images")),
     ("a long VM name", ("--kernel", "KERNEL", "--name", "x" * 32), ("--name",)),
     ("host memory that is too small", ("--kernel", "KERNEL", "--host-memory", "512M"),
      ("--host-memory", "512M", "at least")),
@@ -134,6 +136,23 @@ OPTIONS = (
      ("--icount", "one hart")),
     ("host memory with --native", ("--kernel", "KERNEL", "--native", "--host-memory", "2G"),
      ("--host-memory", "--native")),
+    ("a script with --native", ("--kernel", "KERNEL", "--native", "--script", "EMPTY"),
+     ("--script", "--native")),
+    ("consoles with --native", ("--kernel", "KERNEL", "--native", "--consoles", "all"),
+     ("--consoles", "--native")),
+    ("JSON with --native", ("--kernel", "KERNEL", "--native", "--json"), ("--json", "--native")),
+    ("a script that does not exist", ("--kernel", "KERNEL", "--script", "nope"),
+     ("--script", "nope", "cannot be read")),
+    ("a script that is a directory", ("--kernel", "KERNEL", "--script", "."),
+     ("--script", "cannot be read")),
+    ("a script that is no text", ("--kernel", "KERNEL", "--script", "CUT"),
+     ("--script", "not UTF-8")),
+    ("a script with a zero byte", ("--kernel", "KERNEL", "--script", "ZERO"),
+     ("--script", "zero byte")),
+    ("a script that is too long", ("--kernel", "KERNEL", "--script", "LONG"),
+     ("--script", "longer than 1M")),
+    ("consoles that do not exist", ("--kernel", "KERNEL", "--consoles", "none"),
+     ("--consoles", "none")),
     ("an emulator that does not exist", ("--kernel", "KERNEL", "--qemu", "nope"),
      ("--qemu", "nope")),
     ("a log level that does not exist", ("--kernel", "KERNEL", "--log", "loud"), ("--log", "loud")),
@@ -151,7 +170,8 @@ def option_test(name, options, words):
         with Launcher() as box:
             files = {"KERNEL": box.put("kernel", GOOD), "EMPTY": box.put("empty", b""),
                      "CUT": box.put("cut.gz", gzip.compress(bytes(9999))[:-9]),
-                     "BIG": box.put("big", b"x" * (3 * MIB))}
+                     "BIG": box.put("big", b"x" * (3 * MIB)), "ZERO": box.put("zero", b"vms\0"),
+                     "LONG": box.put("long", b"#" * (MIB + 1))}
             refused(box, [files.get(option, option) for option in options], words)
     test.__doc__ = "refused: " + name
     return test
@@ -174,7 +194,7 @@ DESCRIPTIONS = (
     ("a VM without kernel", description(kernel='""').replace('kernel = "";', ""),
      (VM, "kernel is missing")),
     ("a kernel that is an empty property",
-     description(kernel='""').replace('kernel = "";', "kernel;"), (VM, "kernel is missing")),
+     description(kernel='""').replace('kernel = "";', "kernel;"), (VM, "kernel is empty")),
     ("a VM without vcpus", description().replace("vcpus = <1>;", ""), (VM, "vcpus is missing")),
     ("a VM without memory", description().replace('memory = "64M";', ""),
      (VM, "memory is missing")),
@@ -197,7 +217,57 @@ DESCRIPTIONS = (
     ("a device with a property", description(extra="devices { rtc { x; }; };"), (VM, "rtc")),
     ("a property among the devices", description(extra="devices { x; };"), (VM, "x", "unknown")),
     ("a value for autostart", description(autostart="autostart = <1>;"), (VM, "autostart")),
-    ("no VM with autostart", description(autostart=""), ("autostart", "at least one")),
+    ("no VM with autostart", description(autostart=""), ("autostart", "at least one", "--script")),
+    ("a weight of zero", description(extra="weight = <0>;"), (VM, "weight", "1 to 10000")),
+    ("a weight that is too large", description(extra="weight = <10001>;"), (VM, "weight of 10001")),
+    ("a weight as a string", description(extra='weight = "3";'), (VM, "weight", "one number")),
+    ("a cap of zero", description(extra="cap = <0>;"), (VM, "cap", "1 to 3200")),
+    ("a cap that is too large", description(extra="cap = <3201>;"), (VM, "cap of 3201")),
+    ("a cap without a value", description(extra="cap;"), (VM, "cap", "one number")),
+    ("harts without a value", description(extra="harts;"), (VM, "harts", "1 to 32")),
+    ("too many harts", description(extra="harts = <%s>;" % " ".join(map(str, range(33)))),
+     (VM, "harts has 33", "1 to 32")),
+    ("harts as a string", description(extra='harts = "0";'), (VM, "harts", "<0 1>")),
+    ("a hart that no machine has", description(extra="harts = <4096>;"), (VM, "harts has 4096")),
+    ("a hart that this machine lacks", description(extra="harts = <8 0>;"),
+     (VM, "harts has 8", "0 to 7", "--host-cpus 9")),
+    ("a hart twice", description(extra="harts = <0 1 0>;"), (VM, "harts has 0 twice")),
+    ("an empty initrd", description(extra="initrd;"), (VM, "initrd is empty")),
+    ("a kernel in two ways", description(extra='kernel-image = "a";'),
+     (VM, "kernel and kernel-image are both given")),
+    ("an initrd in two ways", description(extra='initrd = [00]; initrd-image = "a";'),
+     (VM, "initrd and initrd-image are both given")),
+    ("an image that is not described",
+     description(kernel='""').replace('kernel = ""', 'kernel-image = "debian"'),
+     (VM, "kernel-image", "no image \"debian\"")),
+    ("the name of an image as a number", description(extra="initrd-image = <1>;"),
+     (VM, "initrd-image", "one string")),
+    ("an image without data", description(body="images { debian { }; };"),
+     ('image "debian"', "data is missing")),
+    ("an image whose file does not exist",
+     description(body='images { debian { data = /incbin/("nope"); }; };'),
+     ('image "debian"', "data", "nope", "does not exist")),
+    ("an image of a damaged kernel",
+     description(body='images { debian { data = /incbin/("bad.gz"); }; };').replace(
+         'kernel = /incbin/("Image")', 'kernel-image = "debian"'),
+     (VM, "kernel", "image debian", "bad.gz", "truncated")),
+    ("an image with another property", description(body="images { debian { kind = <1>; }; };"),
+     ('image "debian"', "kind", "unknown")),
+    ("an image with a node", description(body="images { debian { data = [00]; deep { }; }; };"),
+     ('image "debian"', "deep", "unknown")),
+    ("an image with a bad name", description(body="images { Debian { data = [00]; }; };"),
+     ("Debian", "name of an image")),
+    ("two images of one name", description(body="images { a { }; a { }; };"),
+     ('image "a"', "twice")),
+    ("a property among the images", description(body="images { data = [00]; };"),
+     ("data", "images", "unknown")),
+    ("only images", '/dts-v1/; / { compatible = "doppel,vms"; images { a { data = [00]; }; }; };',
+     ("no VM",)),
+    ("a script that is a number", description().replace("linux {", "script = <1>;\n linux {"),
+     ("script", "one string")),
+    ("a script that is too long",
+     description().replace("linux {", 'script = "%s";\n linux {' % ("#" * (MIB + 1))),
+     ("script", "longer than 1M")),
     ("no VM at all", '/dts-v1/; / { compatible = "doppel,vms"; };', ("no VM",)),
     ("another root", description().replace("doppel,vms", "linux,machine"),
      ("root", "doppel,vms")),
@@ -241,6 +311,35 @@ def test_same_name_in_blob():
                         memory=fdt.string("64M"), kernel=GOOD)
     with Launcher() as box:
         refused(box, (box.put("vms.dtb", fdt.write(root)),), (VM, "twice"))
+
+
+def test_images_of_one_name_in_blob():
+    """refused: a blob with two images of one name"""
+    root = fdt.Node()
+    root.props["compatible"] = fdt.string("doppel,vms")
+    images = root.add("images")
+    for _ in range(2):
+        images.add("debian").props["data"] = GOOD
+    with Launcher() as box:
+        refused(box, (box.put("vms.dtb", fdt.write(root)),), ('image "debian"', "twice"))
+
+
+def test_too_many_started():
+    """refused: more VMs with autostart than the hypervisor holds"""
+    one = ('vm-%d { compatible = "doppel,vm"; vcpus = <1>; memory = "8M"; autostart; '
+           'kernel = [13]; };')
+    text = description(body="\n".join(one % i for i in range(256)))
+    with Launcher() as box:
+        box.put("Image", GOOD)
+        refused(box, (box.put("vms.dts", text),), ("more than 256", "autostart"))
+
+
+def test_hart_with_icount():
+    """refused: a second hart with --icount"""
+    with Launcher() as box:
+        box.put("Image", GOOD)
+        refused(box, (box.put("vms.dts", description(extra="harts = <1>;")), "--icount"),
+                (VM, "harts has 1", "--icount"))
 
 
 def test_memory_of_all_vms():

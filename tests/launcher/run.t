@@ -17,7 +17,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "li
 import tap  # noqa: E402
 from launcher import (  # noqa: E402
     MIB, Launcher, description, elf, is_alive, linux_image, wait_until)
-from doppel import fdt, vms  # noqa: E402
+from doppel import fdt  # noqa: E402
 
 KERNEL = linux_image()
 
@@ -42,7 +42,7 @@ def test_arguments():
         arguments = arguments_of(box)
         for name, value in (("-machine", "virt"), ("-cpu", "rv64"), ("-smp", "2"),
                             ("-m", "%dK" % (1536 * 1024)), ("-monitor", "none"),
-                            ("-append", "log=info"),
+                            ("-append", "log=info consoles=focus"),
                             ("-kernel", os.path.realpath(box.path("tree/build/doppel.elf")))):
             tap.same(option(arguments, name), value)
         tap.same([a for a in arguments if "semihosting" in a], [])
@@ -51,12 +51,13 @@ def test_arguments():
 def test_options():
     """options reach QEMU and the hypervisor"""
     with Launcher() as box:
-        arguments = arguments_of(box, "--cpus", "4", "--memory", "2G", "--cpu", "max", "--machine",
-                                 "aclint=on", "--host-cpus", "3", "--host-memory", "8G", "--stats",
-                                 "--log", "debug", "--", "-d", "int")
+        arguments = arguments_of(box, "--cpus", "4", "--memory", "64M", "--cpu", "max", "--machine",
+                                 "aclint=on", "--host-cpus", "3", "--host-memory", "1G", "--stats",
+                                 "--log", "debug", "--no-trace", "--json", "--consoles", "all",
+                                 "--", "-d", "int")
         for name, value in (("-machine", "virt,aclint=on"), ("-cpu", "max"), ("-smp", "3"),
-                            ("-m", "%dK" % (8 << 20)), ("-append", "log=debug stats"),
-                            ("-d", "int")):
+                            ("-m", "%dK" % (1 << 20)), ("-d", "int"),
+                            ("-append", "log=debug stats trace=off consoles=all json")):
             tap.same(option(arguments, name), value)
 
 
@@ -80,7 +81,7 @@ def test_qemu_limit():
         path = box.put("vms.dts", """/dts-v1/; / { compatible = "doppel,vms";
             a { %s memory = "512M"; }; b { %s memory = "644M"; }; };""" % (one, one))
         tap.same(box.run("run", path).status, 0)
-        tap.same(option(box.qemu()["args"], "-m"), "%dK" % (2185 << 10))
+        tap.same(option(box.qemu()["args"], "-m"), "%dK" % (2182 << 10))
 
 
 def test_icount():
@@ -126,6 +127,14 @@ def test_data_directory():
 # What the hypervisor is given
 
 
+def written(box, path, *options):
+    """The tree that the hypervisor is given."""
+    result = box.run("run", path, *options, fake="keep-initrd " + box.path("kept"))
+    tap.same((result.status, result.err), (0, ""))
+    with open(box.path("kept"), "rb") as file:
+        return fdt.read(file.read())
+
+
 def test_description():
     """a description: checked, kernels decompressed, defaults spelt out, paths beside the source"""
     with Launcher() as box:
@@ -134,20 +143,119 @@ def test_description():
         path = box.put("sub/vms.dts", description(
             vcpus="<2>", kernel='/incbin/("Image.gz")', memory='"65536K"',
             extra='initrd = /incbin/("initrd"); bootargs = "a=b";',
-            body='two-2 { compatible = "doppel,vm"; vcpus = <1>; memory = "64M"; '
-                 'kernel = /incbin/("Image.gz"); devices { serial { }; }; };'))
-        # The blob is gone after the run: keep what the launcher would write.
-        one, two = vms.load(path)
-        root = fdt.read(vms.write([one, two]))
-        linux = root.child("linux")
+            body='two-2 { compatible = "doppel,vm"; vcpus = <1>; memory = "64M"; weight = <300>; '
+                 'cap = <25>; harts = <1 0>; kernel = /incbin/("Image.gz"); '
+                 'devices { serial { }; }; };'))
+        root = written(box, path)
+        linux, two, images = root.child("linux"), root.child("two-2"), root.child("images")
+        tap.same(root.props, {"compatible": b"doppel,vms\0"})
         tap.same(linux.props, {
             "compatible": b"doppel,vm\0", "vcpus": b"\0\0\0\2", "memory": b"64M\0",
-            "bootargs": b"a=b\0", "autostart": b"", "kernel": KERNEL, "initrd": b"the initrd"})
-        tap.same([c.name for c in linux.child("devices").children], ["serial", "rtc", "test"])
-        tap.same([c.name for c in root.child("two-2").child("devices").children], ["serial"])
-        tap.same("autostart" in root.child("two-2").props, False)
-        tap.same(box.run("run", path).status, 0)
+            "weight": b"\0\0\0\x64", "bootargs": b"a=b\0", "autostart": b"",
+            "kernel-image": b"image-0\0", "initrd-image": b"image-1\0"})
+        tap.same([c.name for c in linux.child("devices").children],
+                 ["serial", "rtc", "test", "power-button"])
+        tap.same(two.props, {
+            "compatible": b"doppel,vm\0", "vcpus": b"\0\0\0\1", "memory": b"64M\0",
+            "weight": b"\0\0\1\x2c", "cap": b"\0\0\0\x19", "harts": fdt.cells(1, 0),
+            "kernel-image": b"image-0\0"})
+        tap.same([c.name for c in two.child("devices").children], ["serial"])
+        tap.same([(c.name, c.props) for c in images.children],
+                 [("image-0", {"data": KERNEL}), ("image-1", {"data": b"the initrd"})])
         tap.same(option(box.qemu()["args"], "-smp"), "2")
+        box.nothing_is_left()
+
+
+def test_images():
+    """payloads of images, and equal ones in several files, are written once"""
+    vm = ('%s { compatible = "doppel,vm"; vcpus = <1>; memory = "64M"; initrd-image = "disk"; '
+          'autostart; %s };')
+    with Launcher() as box:
+        box.put("Image.gz", gzip.compress(KERNEL))
+        box.put("Image", KERNEL)
+        box.put("disk", b"the disk")
+        path = box.put("vms.dts", '/dts-v1/; / { compatible = "doppel,vms"; %s };' % " ".join((
+            vm % ("a", 'kernel-image = "packed";'), vm % ("b", 'kernel-image = "packed";'),
+            vm % ("c", 'kernel = /incbin/("Image");'),
+            'images { packed { data = /incbin/("Image.gz"); }; disk { data = /incbin/("disk"); }; '
+            'unused { data = /incbin/("disk"); }; };')))
+        root = written(box, path)
+        tap.same([c.props["data"] for c in root.child("images").children], [KERNEL, b"the disk"])
+        for name in "abc":
+            vm_props = root.child(name).props
+            tap.same((vm_props["kernel-image"], vm_props["initrd-image"]),
+                     (b"image-0\0", b"image-1\0"))
+
+
+def test_script():
+    """--script: a file, standard input, and in the place of the description's own"""
+    text = "create linux\n# gr\u00fcn\nquit\n"
+    with Launcher() as box:
+        box.put("Image", KERNEL)
+        box.put("commands", text)
+        for own in ("", 'script = "vms";\n'):
+            path = box.put("vms.dts",
+                           description(autostart="").replace("linux {", own + "linux {"))
+            root = written(box, path, "--script", box.path("commands"))
+            tap.same(root.props["script"], text.encode() + b"\0")
+            tap.same("autostart" in root.child("linux").props, False)
+        tap.same(written(box, path).props["script"], b"vms\0")
+        result = box.run("run", path, "--script", "-", stdin=text.encode(),
+                         fake="keep-initrd " + box.path("kept"))
+        tap.same(result.status, 0)
+        with open(box.path("kept"), "rb") as file:
+            tap.same(fdt.read(file.read()).props["script"], text.encode() + b"\0")
+
+
+def test_consoles():
+    """without a terminal: one VM in focus; with several VMs or a script, all"""
+    two = 'two { compatible = "doppel,vm"; vcpus = <1>; memory = "64M"; kernel = [13]; };'
+    with Launcher() as box:
+        box.put("Image", KERNEL)
+        box.put("commands", "vms\n")
+        for text, options, consoles in ((description(), (), "focus"),
+                                        (description(body=two), (), "all"),
+                                        (description(body=two), ("--consoles", "focus"), "focus"),
+                                        (description(), ("--script", "commands"), "all")):
+            tap.same(box.run("run", box.put("vms.dts", text), *options).status, 0)
+            tap.same(option(box.qemu()["args"], "-append"), "log=info consoles=" + consoles)
+
+
+def test_host_memory():
+    """RAM for all VMs; --host-memory need suffice for those that start; a warning if it is absurd"""
+    later = 'later { compatible = "doppel,vm"; vcpus = <1>; memory = "512M"; kernel = [13]; };'
+    with Launcher() as box:
+        box.put("Image", KERNEL)
+        path = box.put("vms.dts", description(body=later))
+        tap.same(box.run("run", path).status, 0)
+        tap.same(option(box.qemu()["args"], "-m"), "%dK" % ((1024 + 64 + 512) << 10))
+        result = box.run("run", path, "--host-memory", "512M")
+        tap.same((result.status, result.err), (0, ""))
+        tap.same(option(box.qemu()["args"], "-m"), "%dK" % (512 << 10))
+        result = box.run("run", path, "--host-memory", "256000G")
+        tap.same((result.status, result.err.count("\n")), (0, 1))
+        tap.holds(result.err, "warning: the machine is to have 256000G of RAM")
+
+
+def test_harts():
+    """the machine has the harts that a VM names"""
+    with Launcher() as box:
+        box.put("Image", KERNEL)
+        path = box.put("vms.dts", description(extra="harts = <3 0>;"))
+        tap.same(box.run("run", path).status, 0)
+        tap.same(option(box.qemu()["args"], "-smp"), "4")
+        tap.same(box.run("run", path, "--host-cpus", "3").status, 2)
+
+
+def test_check():
+    """--check: the same refusals, and nothing is started"""
+    with Launcher() as box:
+        kernel = box.put("kernel", KERNEL)
+        result = box.run("run", "--check", "--kernel", kernel)
+        tap.same((result.status, result.err, box.qemu()), (0, "", None))
+        tap.holds(result.out, b"nothing was started")
+        result = box.run("run", "--check", "--kernel", kernel, "--host-memory", "128M")
+        tap.same((result.status, box.qemu()), (2, None))
         box.nothing_is_left()
 
 
@@ -169,7 +277,7 @@ def test_exit_status():
     """the exit status says how the guest ended"""
     with Launcher() as box:
         kernel = box.put("kernel", KERNEL)
-        for qemu, ours in ((0, 0), (101, 1), (102, 2), (103, 3), (104, 4)):
+        for qemu, ours in ((0, 0), (101, 1), (102, 2), (103, 3), (104, 4), (105, 5)):
             result = box.run("run", "--kernel", kernel, fake="exit %d" % qemu)
             tap.same((result.status, result.err), (ours, ""))
             box.nothing_is_left()
@@ -193,7 +301,7 @@ def test_native_status():
     """--native: the hypervisor's exit codes mean nothing, whatever the guest writes"""
     with Launcher() as box:
         kernel = box.put("kernel", KERNEL)
-        for qemu, ours in ((0, 0), (101, 1), (103, 1), (104, 1)):
+        for qemu, ours in ((0, 0), (101, 1), (103, 1), (104, 1), (105, 1)):
             result = box.run("run", "--native", "--kernel", kernel, fake="exit %d" % qemu)
             tap.same(result.status, ours)
 
@@ -221,10 +329,11 @@ def test_timeout():
         box.nothing_is_left()
 
 
-def started(box, fake, *options, **settings):
-    """The launcher, running, with a fake QEMU that has said that it is ready."""
+def started(box, fake, *options, path=None, **settings):
+    """The launcher, running a description or a kernel, with a fake QEMU that is ready."""
+    what = (path,) if path else ("--kernel", box.put("kernel", KERNEL))
     process = subprocess.Popen(
-        box.command("run", "--kernel", box.put("kernel", KERNEL), *options), cwd=box.directory,
+        box.command("run", *what, *options), cwd=box.directory,
         env=box.environment(fake), **{"stdin": subprocess.PIPE, "stdout": subprocess.PIPE,
                                       "stderr": subprocess.DEVNULL, **settings})
     wait_until(box.qemu, "QEMU's start")
@@ -293,11 +402,11 @@ def test_large_paste():
 class Terminal:
     """A pseudo-terminal with the launcher at its other end."""
 
-    def __init__(self, box, fake, *options):
+    def __init__(self, box, fake, *options, path=None):
         self.master, self.slave = pty.openpty()
         self.before = termios.tcgetattr(self.slave)
-        self.process = started(box, fake, *options, stdin=self.slave, stdout=self.slave,
-                               stderr=self.slave)
+        self.process = started(box, fake, *options, path=path, stdin=self.slave,
+                               stdout=self.slave, stderr=self.slave)
         self.seen = b""
         self.read_until(b"ready")
 
@@ -321,6 +430,16 @@ class Terminal:
         tap.same(termios.tcgetattr(self.slave), self.before)
         os.close(self.master)
         os.close(self.slave)
+
+
+def test_words_for_a_terminal():
+    """a terminal: focus on one VM, escapes, and no VM need be started"""
+    with Launcher() as box:
+        box.put("Image", KERNEL)
+        terminal = Terminal(box, "sleep", path=box.put("vms.dts", description(autostart="")))
+        tap.same(option(box.qemu()["args"], "-append"), "log=info consoles=focus escape=on")
+        terminal.type(b"\x1dq")
+        terminal.ends(0)
 
 
 def test_leave():

@@ -17,17 +17,22 @@ shell), which ./doppel setup prepares. With VMS.dts: the VMs of that description
 """
 RUN_END = """\
 keys:
-  Ctrl-] q leaves at once; Ctrl-] and any other key reach the guest, as do Ctrl-C and the like.
+  Ctrl-] q           leaves at once
+  Ctrl-] 1 to 9      to the console of the first to the ninth VM; or the name of one, and Enter
+  Ctrl-] m           to the monitor, which starts, stops and shows VMs: "help" there
+  Ctrl-] Ctrl-]      one Ctrl-] for the guest
+  All else reaches the guest, Ctrl-C too. With --native, so does Ctrl-] before any key but q.
   When standard input is no terminal, every byte reaches the guest, and its end does not end
   the run.
 
 exit status:
-  0    the guest powered off, or you left with Ctrl-] q
+  0    the guests powered off, or you left with Ctrl-] q
   1    the hypervisor panicked, or QEMU failed
   2    usage or bad input: one sentence says what, nothing was started
-  3    the hypervisor killed the VM
-  4    the guest shut down with the reason "system failure" (0 with --native: OpenSBI does not
+  3    the hypervisor killed a VM
+  4    a guest shut down with the reason "system failure" (0 with --native: OpenSBI does not
        pass the reason on)
+  5    a command of the script failed
   124  the time of --timeout passed
 
 environment:
@@ -96,7 +101,8 @@ def _add_run(verbs):
     host = run.add_argument_group("the machine below")
     host.add_argument("--host-cpus", type=int, metavar="N",
                       help="harts (default: as many as the largest VM's vCPUs, at most 8)")
-    host.add_argument("--host-memory", metavar="SIZE", help="RAM (default: as needed)")
+    host.add_argument("--host-memory", metavar="SIZE",
+                      help="RAM (default: as needed for all VMs that are described)")
     host.add_argument("--qemu", metavar="PATH", help="the emulator (default: %s)" % qemu.NAME)
     host.add_argument("--cpu", metavar="MODEL", default=qemu.DEFAULT_CPU,
                       help="QEMU's CPU model (default %s)" % qemu.DEFAULT_CPU)
@@ -106,6 +112,15 @@ def _add_run(verbs):
                       help="boot the same guest directly on QEMU, without Doppel")
     mode.add_argument("--icount", action="store_true",
                       help="deterministic: one hart, one instruction a nanosecond")
+    mode.add_argument("--check", action="store_true",
+                      help="check everything that a run needs, and start nothing")
+    mode.add_argument("--consoles", choices=("focus", "all"),
+                      help="show the VM that the keyboard belongs to, or the lines of all VMs with "
+                      "their names in front (default: focus on a terminal or for a single VM)")
+    mode.add_argument("--script", metavar="FILE",
+                      help="run the monitor commands in FILE (- for standard input) at the start")
+    mode.add_argument("--json", action="store_true",
+                      help="the monitor answers vms, info and stats in JSON, a line each")
     mode.add_argument("--stats", action="store_true", help="print counters at the end")
     mode.add_argument("--no-trace", action="store_true", help="do not note the last exits")
     mode.add_argument("--log", choices=LOG_LEVELS, default="info",

@@ -68,6 +68,11 @@ def hypervisor_words(options):
         words.append("stats")
     if options.no_trace:
         words.append("trace=off")
+    words.append("consoles=" + options.consoles)
+    if os.isatty(0):
+        words.append("escape=on")
+    if options.json:
+        words.append("json")
     return " ".join(words)
 
 

@@ -20,10 +20,10 @@ PAYLOAD_SLACK = 64 * MIB    # device tree, hypervisor tables
 # QEMU 7.2 limits -initrd to RAM size minus the *address* it is loaded at, when that is positive.
 PAYLOAD_ADDRESS = image.RAM_BASE + PAYLOAD_AT
 
-PANIC, BAD_INPUT, KILLED = 101, 102, 103
+PANIC, BAD_INPUT, KILLED, FAILED, SCRIPT = 101, 102, 103, 104, 105
 TIMEOUT_STATUS = 124
 # QEMU's exit code (the hypervisor sets it through the virt machine's test device) -> ours.
-STATUS = {0: 0, PANIC: 1, BAD_INPUT: 2, KILLED: 3, 104: 4}
+STATUS = {0: 0, PANIC: 1, BAD_INPUT: 2, KILLED: 3, FAILED: 4, SCRIPT: 5}
 
 
 def run(options):
@@ -32,11 +32,15 @@ def run(options):
     emulator = qemu.find(options.qemu)
     if not options.native and not os.path.isfile(HYPERVISOR):
         raise Refusal("build/doppel.elf does not exist: run make first")
-    machines = load_description(options) if options.description else [vm_of_options(options)]
+    description = load_description(options)
     plan = plan_native if options.native else plan_doppel
     try:
         with console.Signals(), run_directory() as directory:
-            return start(emulator, plan(emulator, options, machines, directory), options)
+            command = plan(emulator, options, description, directory)
+            if options.check:
+                print("doppel: nothing is wrong; nothing was started")
+                return 0
+            return start(emulator, command, options)
     except console.Stopped as stopped:
         return 128 + stopped.args[0]
     except console.OutputLost:
@@ -49,11 +53,27 @@ def run(options):
 
 
 def load_description(options):
-    for name in ("kernel", "initrd", "append", "cpus", "memory", "name"):
-        if getattr(options, name) is not None:
-            raise Refusal("--%s cannot be given together with %s: write it in the description"
-                          % (name, options.description))
-    return vms.load(options.description)
+    if options.description:
+        for name in ("kernel", "initrd", "append", "cpus", "memory", "name"):
+            if getattr(options, name) is not None:
+                raise Refusal("--%s cannot be given together with %s: write it in the description"
+                              % (name, options.description))
+        description = vms.load(options.description)
+    else:
+        description = vms.Description([vm_of_options(options)])
+    if options.script is not None:
+        description.script = read_script(options.script)
+    return description
+
+
+def read_script(path):
+    """The text of --script; it takes the place of the description's own."""
+    where = "--script %s" % path
+    try:
+        with open(0 if path == "-" else path, "rb", closefd=path != "-") as file:
+            return vms.check_script(file.read(vms.MAX_SCRIPT + 1), where)
+    except OSError as error:
+        raise Refusal("%s cannot be read (%s): check the path" % (where, error.strerror))
 
 
 def vm_of_options(options):
@@ -71,7 +91,7 @@ def vm_of_options(options):
                      kernel=image.read_file(kernel, "--kernel"),
                      initrd=image.read_file(initrd, "--initrd") if initrd else b"",
                      bootargs=append or "")
-    vms.check(machine, place)
+    vms.check(machine, place, vms.Payloads())
     return machine
 
 
@@ -88,18 +108,31 @@ def default_append():
 # How to run it
 
 
-def plan_doppel(emulator, options, machines, directory):
-    description = os.path.join(directory, "vms.dtb")
-    blob = vms.write(machines)
+def plan_doppel(emulator, options, description, directory):
+    machines = description.vms
+    if not any(vm.autostart for vm in machines) and description.script is None \
+            and not os.isatty(0):
+        raise Refusal("%s: no VM has the property \"autostart\": nothing would run: give it to at "
+                      "least one, or start them with --script" % options.description)
+    path = os.path.join(directory, "vms.dtb")
+    blob = vms.write(description)
     cpus = host_cpus(options, machines)
     memory = host_memory(options, machines, len(blob))
-    with open(description, "wb") as file:
+    options.consoles = options.consoles or default_consoles(description)
+    with open(path, "wb") as file:
         file.write(blob)
-    return qemu.command(emulator, options, cpus, memory,
-                        qemu.doppel_payload(description, options))
+    return qemu.command(emulator, options, cpus, memory, qemu.doppel_payload(path, options))
 
 
-def plan_native(emulator, options, machines, directory):
+def default_consoles(description):
+    """A person looks at one VM at a time; a file gets all of them, with names if there are more."""
+    is_person = os.isatty(0) and os.isatty(1)
+    is_one = len(description.vms) == 1 and description.script is None
+    return "focus" if is_person or is_one else "all"
+
+
+def plan_native(emulator, options, description, directory):
+    machines = description.vms
     if len(machines) > 1:
         raise Refusal("%s: --native runs one VM, and this describes %d: give one with one VM"
                       % (options.description, len(machines)))
@@ -107,6 +140,10 @@ def plan_native(emulator, options, machines, directory):
         if given is not None:
             raise Refusal("--host-%s has no meaning with --native: the machine is as large as the "
                           "VM, change that" % name)
+    for name in ("script", "json", "consoles"):
+        if getattr(options, name):
+            raise Refusal("--%s has no meaning with --native: there is no monitor, leave it out"
+                          % name)
     machine = machines[0]
     paths = {"kernel": "", "initrd": ""}
     for name in paths:
@@ -119,46 +156,69 @@ def plan_native(emulator, options, machines, directory):
 
 
 def host_cpus(options, machines):
-    """As many harts as the largest VM has vCPUs, up to 8; at least two for several VMs."""
-    given = options.host_cpus
+    """As many harts as the largest VM has vCPUs, and as `harts` names, up to 8; at least two for
+    several VMs."""
+    cpus = options.host_cpus
     if options.icount:
-        if given not in (None, 1):
-            raise Refusal("--icount runs on one hart: leave out --host-cpus %d" % given)
-        return 1
-    if given is not None:
-        if not 1 <= given <= MAX_HOST_CPUS:
-            raise Refusal("--host-cpus of %d is out of range: give 1 to %d"
-                          % (given, MAX_HOST_CPUS))
-        return given
-    largest = max(vm.vcpus for vm in machines)
-    if len(machines) > 1:
-        largest = max(largest, min(2, os.cpu_count() or 1))
-    return min(largest, MAX_DEFAULT_HOST_CPUS)
+        if cpus not in (None, 1):
+            raise Refusal("--icount runs on one hart: leave out --host-cpus %d" % cpus)
+        cpus = 1
+    elif cpus is None:
+        largest = max(max([vm.vcpus] + [hart + 1 for hart in vm.harts or ()]) for vm in machines)
+        if len(machines) > 1:
+            largest = max(largest, min(2, os.cpu_count() or 1))
+        cpus = min(largest, MAX_DEFAULT_HOST_CPUS)
+    elif not 1 <= cpus <= MAX_HOST_CPUS:
+        raise Refusal("--host-cpus of %d is out of range: give 1 to %d" % (cpus, MAX_HOST_CPUS))
+    for vm in machines:
+        check_harts(vm, cpus, options)
+    return cpus
+
+
+def check_harts(vm, cpus, options):
+    highest = max(vm.harts or (0,))
+    if highest >= cpus:
+        raise Refusal("%s: VM \"%s\": harts has %d, and the machine's harts are 0 to %d: %s, or "
+                      "change harts" % (options.description, vm.name, highest, cpus - 1,
+                                        "leave out --icount" if options.icount else
+                                        "give --host-cpus %d" % (highest + 1)))
 
 
 def host_memory(options, machines, payload):
-    """Bytes of RAM for the host: its own share and the guests' memory.
+    """Bytes of RAM for the host: its own share and the memory of all VMs, which need not all be
+    started at once: --host-memory may be less.
 
     A VM of 1 GiB or more counts in whole GiB, so that the hypervisor can map it with 1 GiB pages.
+    The hypervisor's page pool, 64 MiB at most, lies before the payload.
     """
-    started = [vm for vm in machines if vm.autostart]
-    least = PAYLOAD_AT + payload + PAYLOAD_SLACK + sum(vm.memory for vm in started)
+    own = PAYLOAD_AT + payload + PAYLOAD_SLACK
     if options.host_memory is not None:
-        memory = sizes.parse(options.host_memory, "--host-memory")
-        if memory < least:
-            raise Refusal("--host-memory of %s is too small for %s of guest memory, the payloads "
-                          "and the hypervisor: give at least %s"
-                          % (sizes.text(memory), sizes.text(sum(vm.memory for vm in started)),
-                             sizes.text(sizes.round_up(least, MIB))))
-        if memory != past_qemu_limit(memory, payload):
-            raise Refusal("--host-memory of %s is a size for which QEMU 7.2 cannot load the "
-                          "payloads: give at least %s"
-                          % (sizes.text(memory), sizes.text(past_qemu_limit(memory, payload))))
-        return memory
-    own = sizes.round_up(PAYLOAD_AT + payload + PAYLOAD_SLACK, GIB)
-    memory = own + sum(sizes.round_up(vm.memory, GIB) if vm.memory >= GIB else vm.memory
-                       for vm in started)
-    return past_qemu_limit(memory, payload)
+        memory = given_memory(options, own, machines, payload)
+    else:
+        memory = sizes.round_up(own, GIB) + sum(
+            sizes.round_up(vm.memory, GIB) if vm.memory >= GIB else vm.memory for vm in machines)
+        memory = past_qemu_limit(memory, payload)
+    physical = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if memory > physical:
+        say("warning: the machine is to have %s of RAM, and this computer has %s: it may run out "
+            "of memory." % (sizes.text(memory), sizes.text(physical // MIB * MIB)))
+    return memory
+
+
+def given_memory(options, own, machines, payload):
+    """--host-memory, which must suffice for the VMs that are started at once."""
+    memory = sizes.parse(options.host_memory, "--host-memory")
+    started = sum(vm.memory for vm in machines if vm.autostart)
+    if memory < own + started:
+        raise Refusal("--host-memory of %s is too small for %s of guest memory, the payloads "
+                      "and the hypervisor: give at least %s"
+                      % (sizes.text(memory), sizes.text(started),
+                         sizes.text(sizes.round_up(own + started, MIB))))
+    if memory != past_qemu_limit(memory, payload):
+        raise Refusal("--host-memory of %s is a size for which QEMU 7.2 cannot load the "
+                      "payloads: give at least %s"
+                      % (sizes.text(memory), sizes.text(past_qemu_limit(memory, payload))))
+    return memory
 
 
 def past_qemu_limit(memory, payload):

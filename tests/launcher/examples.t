@@ -1,0 +1,50 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+# Each description in examples/ is accepted as it is, and says how to run it.
+
+import glob
+import os
+import re
+import shutil
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "lib"))
+import tap  # noqa: E402
+from launcher import ROOT, Launcher, elf, linux_image  # noqa: E402
+
+EXAMPLES = sorted(glob.glob(os.path.join(ROOT, "examples", "*.dts")))
+# What `make setup guests` prepares, by stand-ins.
+FILES = {"Image": linux_image(), "initramfs.cpio.gz": b"an initrd", "hello.elf": elf(),
+         "busy.elf": elf()}
+
+
+def example_test(path):
+    name = os.path.basename(path)
+
+    def test():
+        with open(path) as file:
+            command = re.search(r"^ \*\t\./doppel (run examples/.*)$", file.read(), re.MULTILINE)
+        with Launcher() as box:
+            shutil.copytree(os.path.dirname(path), box.path("tree/examples"))
+            for file, data in FILES.items():
+                box.put("tree/build/guest/" + file, data)
+            os.symlink(box.path("tree/examples"), box.path("examples"))
+            arguments = command.group(1).split()
+            tap.same(arguments[1], "examples/" + name)
+            result = box.run(*arguments, "--check")
+            tap.same((result.status, result.err), (0, ""))
+    test.__doc__ = name
+    return test
+
+
+def test_there_are_some():
+    """the examples that the documents name are there"""
+    names = {os.path.basename(path) for path in EXAMPLES}
+    for document in ("README.md", "docs/vm-description.md"):
+        with open(os.path.join(ROOT, document)) as file:
+            named = set(re.findall(r"examples/([\w-]+\.dts)", file.read()))
+        tap.same((bool(named), named - names), (True, set()))
+
+
+tap.run([test_there_are_some] + [example_test(path) for path in EXAMPLES])
