@@ -4,6 +4,7 @@
 #include "vm/guest_dt.h"
 #include "dev/goldfish_rtc.h"
 #include "dev/ns16550.h"
+#include "dev/power_button.h"
 #include "dev/syscon.h"
 #include "lib/fdt_writer.h"
 #include "lib/random.h"
@@ -162,6 +163,11 @@ static void put_soc(struct fdt_writer *w, const struct vm_description *d)
 	}
 	if (d->has_test)
 		put_test(w);
+	if (d->has_power_button) {
+		begin_device(w, "ps2", "altr,ps2-1.0", POWER_BUTTON_BASE, POWER_BUTTON_SIZE,
+			     POWER_BUTTON_IRQ);
+		fdt_end_node(w);
+	}
 	fdt_end_node(w);
 }
 

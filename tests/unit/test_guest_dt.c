@@ -51,7 +51,8 @@ static int setup(void **state)
 		       .bootargs = "",
 		       .has_serial = true,
 		       .has_rtc = true,
-		       .has_test = true },
+		       .has_test = true,
+		       .has_power_button = true },
 		.loaded = { GPA(RAM + MIB(2)), GPA(RAM + MIB(500)), GPA(RAM + MIB(400)) },
 		.isa = ISA,
 	};
@@ -320,7 +321,8 @@ static void check_devices(const struct fixture *f)
 	assert_true(fdt_has_property(fdt, soc, "ranges"));
 	fdt_for_each_child (fdt, node, soc)
 		count++;
-	assert_int_equal(count, 1U + f->d.has_serial + f->d.has_rtc + f->d.has_test);
+	assert_int_equal(count, 1U + f->d.has_serial + f->d.has_rtc + f->d.has_test +
+					f->d.has_power_button);
 	assert_int_equal(console != NULL, f->d.has_serial);
 	if (f->d.has_serial) {
 		check_device(f, "/soc/serial@10000000", "ns16550a", 0x10000000, 0x100, 10);
@@ -328,6 +330,8 @@ static void check_devices(const struct fixture *f)
 	}
 	if (f->d.has_rtc)
 		check_device(f, "/soc/rtc@101000", "google,goldfish-rtc", 0x101000, 0x1000, 11);
+	if (f->d.has_power_button)
+		check_device(f, "/soc/ps2@102000", "altr,ps2-1.0", 0x102000, 0x1000, 12);
 	if (!f->d.has_test) {
 		assert_int_equal(fdt_find_path(fdt, "/poweroff"), FDT_NONE);
 		assert_int_equal(fdt_find_path(fdt, "/reboot"), FDT_NONE);
@@ -349,10 +353,11 @@ static void devices_are_those_that_the_vm_has(void **state)
 {
 	struct fixture *f = *state;
 
-	for (unsigned set = 0; set < 8; set++) {
+	for (unsigned set = 0; set < 16; set++) {
 		f->d.has_serial = set & 1;
 		f->d.has_rtc = set & 2;
 		f->d.has_test = set & 4;
+		f->d.has_power_button = set & 8;
 		make(f);
 		check_with_dtc(f);
 		check_devices(f);

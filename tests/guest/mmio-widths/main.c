@@ -21,6 +21,7 @@
 #define RTC_ALARM_LOW	(RTC_BASE + 0x08)
 #define RTC_ALARM_HIGH	(RTC_BASE + 0x0c)
 #define TEST_BASE	0x100000UL
+#define BUTTON_BASE	0x102000UL
 
 static void write32(u64 address, u32 value)
 {
@@ -320,7 +321,7 @@ static void test_misaligned(void)
 /* Right behind the last register of a device, and between devices. */
 static void test_edges(void)
 {
-	static const u64 addresses[] = { TEST_BASE - 4, RTC_BASE + 0x1000, PLIC_BASE - 4,
+	static const u64 addresses[] = { TEST_BASE - 4, BUTTON_BASE + 0x1000, PLIC_BASE - 4,
 					 UART_BASE + 0x100, UART_BASE + 0x9000 };
 	bool good = true;
 
@@ -392,6 +393,10 @@ void guest_main(void)
 	test_widths("serial port", UART_BASE, 1, true);
 	test_widths("RTC", RTC_BASE, 4, true);
 	test_widths("test device", TEST_BASE, 2 | 4, true);
+	if (is_native())
+		skip("widths of the power button"); /* virt has none */
+	else
+		test_widths("power button", BUTTON_BASE, 4, false);
 	test_misaligned();
 	test_edges();
 	test_random();
