@@ -36,6 +36,7 @@
 #define SBI_EXT_PMU    0x504d55
 #define SBI_EXT_DBCN   0x4442434e
 #define SBI_EXT_SUSP   0x53555350
+#define SBI_EXT_STA    0x535441
 
 #define SBI_BASE_GET_SPEC_VERSION 0
 #define SBI_BASE_GET_IMPL_ID	  1
@@ -86,6 +87,8 @@
 #define SBI_PMU_COUNTER_STOP	   4
 #define SBI_PMU_COUNTER_FW_READ	   5
 #define SBI_PMU_COUNTER_FW_READ_HI 6
+
+#define SBI_STA_SET_SHMEM 0
 
 #define SBI_IMPL_OPENSBI 1
 

@@ -29,6 +29,7 @@
 #define SBI_EXT_SRST   0x53525354
 #define SBI_EXT_PMU    0x504d55
 #define SBI_EXT_DBCN   0x4442434e
+#define SBI_EXT_STA    0x535441
 
 /* Base (chapter 4) */
 #define SBI_BASE_GET_SPEC_VERSION 0
@@ -98,5 +99,8 @@
 #define SBI_DBCN_WRITE	    0
 #define SBI_DBCN_READ	    1
 #define SBI_DBCN_WRITE_BYTE 2
+
+/* Steal-time accounting (chapter 16) */
+#define SBI_STA_SET_SHMEM 0
 
 #endif

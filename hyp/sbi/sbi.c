@@ -18,6 +18,7 @@ const struct sbi_slot sbi_slots[SBI_SLOTS] = {
 	[SBI_SLOT(SBI_EXT_SRST)] = { SBI_EXT_SRST, sbi_srst, "srst" },
 	[SBI_SLOT(SBI_EXT_PMU)] = { SBI_EXT_PMU, sbi_pmu, "pmu" },
 	[SBI_SLOT(SBI_EXT_DBCN)] = { SBI_EXT_DBCN, sbi_dbcn, "dbcn" },
+	[SBI_SLOT(SBI_EXT_STA)] = { SBI_EXT_STA, sbi_sta, "sta" },
 	[SBI_SLOT_LEGACY] = { SBI_LEGACY_SET_TIMER, sbi_legacy, "legacy" },
 	[SBI_SLOT_UNKNOWN] = { 0, unknown, "unknown" },
 };

@@ -61,7 +61,7 @@ static inline exit_action_t sbi_error(struct vcpu *vcpu, long error)
 	return sbi_return(vcpu, error, 0);
 }
 
-sbi_handler sbi_base, sbi_time, sbi_ipi, sbi_rfence, sbi_hsm, sbi_srst, sbi_dbcn, sbi_pmu,
+sbi_handler sbi_base, sbi_time, sbi_ipi, sbi_rfence, sbi_hsm, sbi_srst, sbi_dbcn, sbi_pmu, sbi_sta,
 	sbi_legacy;
 
 /* What the legacy extension shares with its successors. */

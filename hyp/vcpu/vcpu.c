@@ -24,6 +24,7 @@ void vcpu_reset(struct vcpu *vcpu)
 	mailbox_reset(&vcpu->mailbox);
 	vcpu->cycle_offset = vcpu->instret_offset = 0;
 	pmu_reset(vcpu);
+	sta_stop(vcpu);
 	vcpu->timer_deadline = TIME_NEVER;
 	vcpu->is_waiting = false;
 	vcpu->resume_at_address = false;
@@ -152,6 +153,8 @@ void vcpu_load(struct vcpu *vcpu)
 	load_csrs(vcpu);
 	csr_write(CSR_VSATP, vcpu->csrs.satp);
 	set_return_mode(vcpu->in_user_mode);
+
+	sta_update(vcpu);
 
 	hart->current = vcpu;
 	vcpu->stats.loads++;

@@ -15,6 +15,7 @@
 #include "vcpu/mailbox.h"
 #include "vcpu/pmu.h"
 #include "vcpu/sched_policy.h"
+#include "vcpu/sta.h"
 #include "vcpu/stats.h"
 
 struct vm;
@@ -131,6 +132,7 @@ struct vcpu {
 	 */
 	u64 cycle_offset, instret_offset;
 	struct pmu pmu;
+	struct sta sta;
 
 	/* HSM (SBI 2.0 chapter 9). */
 	u64 hsm_state;		/* SBI_HSM_*, under the lock of the VM */

@@ -25,6 +25,7 @@ STUB(sbi_hsm, 13)
 STUB(sbi_srst, 20)
 STUB(sbi_dbcn, 14)
 STUB(sbi_pmu, 21)
+STUB(sbi_sta, 1)
 STUB(sbi_legacy, 30)
 
 static struct vm vm;
@@ -142,7 +143,7 @@ static void extensions_are_found_and_counted(void **state)
 	} extensions[] = {
 		{ 0x10, 0x10, "base" },	     { 0x54494d45, 5, "time" },	 { 0x735049, 9, "ipi" },
 		{ 0x52464e43, 3, "rfence" }, { 0x48534d, 13, "hsm" },	 { 0x53525354, 20, "srst" },
-		{ 0x504d55, 21, "pmu" },     { 0x4442434e, 14, "dbcn" },
+		{ 0x504d55, 21, "pmu" },     { 0x4442434e, 14, "dbcn" }, { 0x535441, 1, "sta" },
 	};
 
 	(void)state;
@@ -176,7 +177,7 @@ static void others_are_not_supported(void **state)
 				       0x53555350,
 				       0x43505043,
 				       0x4e41434c,
-				       0x535441,
+				       0x535442,
 				       BIT(32) | 0x10,
 				       BIT(63) | 0x54494d45,
 				       UINT64_MAX,

@@ -26,6 +26,8 @@ UNIT_guest_walk := hyp/vcpu/guest_walk.c hyp/mem/guest_memory.c hyp/mem/ram_pool
 UNIT_CFLAGS_guest_walk := -DWINDOW_BASE=0UL
 UNIT_mailbox := hyp/vcpu/mailbox.c
 UNIT_pmu := hyp/vcpu/pmu.c
+UNIT_sta := hyp/vcpu/sta.c hyp/mem/guest_memory.c hyp/mem/ram_pool.c
+UNIT_CFLAGS_sta := -DWINDOW_BASE=0UL
 UNIT_sbi := hyp/sbi/sbi.c
 UNIT_load := hyp/vm/load.c hyp/mem/guest_memory.c hyp/mem/ram_pool.c
 UNIT_CFLAGS_load := -DWINDOW_BASE=0UL

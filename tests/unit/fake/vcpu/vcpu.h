@@ -14,6 +14,7 @@
 #include "vcpu/fp.h"
 #include "vcpu/mailbox.h"
 #include "vcpu/pmu.h"
+#include "vcpu/sta.h"
 #include "vcpu/stats.h"
 
 #define __asm__(name)
