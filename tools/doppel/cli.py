@@ -18,8 +18,9 @@ shell), which ./doppel setup prepares. With VMS.dts: the VMs of that description
 RUN_END = """\
 keys:
   Ctrl-] q           leaves at once
-  Ctrl-] 1 to 9      to the console of the first to the ninth VM; or the name of one, and Enter
+  Ctrl-] 1 to 9      to the console of that VM; or a space, the VM's name and Enter
   Ctrl-] m           to the monitor, which starts, stops and shows VMs: "help" there
+  Ctrl-] a           shows all VMs, or one again: --consoles
   Ctrl-] Ctrl-]      one Ctrl-] for the guest
   All else reaches the guest, Ctrl-C too. With --native, so does Ctrl-] before any key but q.
   When standard input is no terminal, every byte reaches the guest, and its end does not end
@@ -116,7 +117,7 @@ def _add_run(verbs):
                       help="check everything that a run needs, and start nothing")
     mode.add_argument("--consoles", choices=("focus", "all"),
                       help="show the VM that the keyboard belongs to, or the lines of all VMs with "
-                      "their names in front (default: focus on a terminal or for a single VM)")
+                      "their names in front (default: focus on a terminal, else all)")
     mode.add_argument("--script", metavar="FILE",
                       help="run the monitor commands in FILE (- for standard input) at the start")
     mode.add_argument("--json", action="store_true",

@@ -118,17 +118,15 @@ def plan_doppel(emulator, options, description, directory):
     blob = vms.write(description)
     cpus = host_cpus(options, machines)
     memory = host_memory(options, machines, len(blob))
-    options.consoles = options.consoles or default_consoles(description)
+    options.consoles = options.consoles or default_consoles()
     with open(path, "wb") as file:
         file.write(blob)
     return qemu.command(emulator, options, cpus, memory, qemu.doppel_payload(path, options))
 
 
-def default_consoles(description):
-    """A person looks at one VM at a time; a file gets all of them, with names if there are more."""
-    is_person = os.isatty(0) and os.isatty(1)
-    is_one = len(description.vms) == 1 and description.script is None
-    return "focus" if is_person or is_one else "all"
+def default_consoles():
+    """A person looks at one VM at a time; a file gets all of them."""
+    return "focus" if os.isatty(0) and os.isatty(1) else "all"
 
 
 def plan_native(emulator, options, description, directory):
@@ -267,7 +265,7 @@ def sweep(parent):
 
 def start(emulator, command, options):
     if os.isatty(0) and os.isatty(2):
-        say("Ctrl-] q leaves.")
+        say("Ctrl-] q leaves%s." % ("" if options.native else ", Ctrl-] m opens the monitor"))
     session = console.Session(command, emulator.environment, options.timeout)
     try:
         session.start()
