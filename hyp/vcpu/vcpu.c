@@ -253,12 +253,13 @@ bool vcpu_has_wakeup(struct vcpu *vcpu)
 
 void vcpu_set_timer(struct vcpu *vcpu, u64 guest_time)
 {
-	u64 deadline = host_deadline(vcpu, guest_time);
+	u64 deadline;
 
 	if (vcpu_features.has_sstc) {
 		csr_write(CSR_VSTIMECMP, guest_time);
 		return;
 	}
+	deadline = host_deadline(vcpu, guest_time);
 	/* Emulated: the interrupt is hvip.VSTIP, the time is one of the hart's deadlines. */
 	vcpu->timer_deadline = guest_time;
 	csr_clear(CSR_HVIP, HVIP_VSTIP);
