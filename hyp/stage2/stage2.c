@@ -241,6 +241,23 @@ bool stage2_walk(const struct stage2 *s2, gpa_t gpa, struct stage2_leaf *leaf)
 	return true;
 }
 
+unsigned stage2_path(const struct stage2 *s2, gpa_t gpa, struct stage2_step steps[STAGE2_LEVELS])
+{
+	hpa_t table = page_to_hpa(s2->root);
+	unsigned count = 0;
+
+	while (gpa.v < STAGE2_GPA_LIMIT && count < STAGE2_LEVELS) {
+		unsigned index = index_of(gpa.v, STAGE2_LEVELS - 1 - count);
+		u64 entry = ((const u64 *)page_from_hpa(table))[index];
+
+		steps[count++] = (struct stage2_step){ table, index, entry };
+		if (!(entry & PTE_V) || is_leaf(entry))
+			break;
+		table = entry_hpa(entry);
+	}
+	return count;
+}
+
 u64 stage2_hgatp(const struct stage2 *s2, u64 vmid)
 {
 	return (u64)ATP_MODE_SV39 << ATP_MODE_SHIFT | vmid << HGATP_VMID_SHIFT |

@@ -76,6 +76,20 @@ int stage2_protect(struct stage2 *s2, gpa_t gpa, u64 size, u64 permissions);
 /* Looks one address up; false when it is not mapped. */
 bool stage2_walk(const struct stage2 *s2, gpa_t gpa, struct stage2_leaf *leaf);
 
+/* One entry of a walk, as the hardware reads it. */
+struct stage2_step {
+	hpa_t table;
+	unsigned index;
+	u64 entry;
+};
+
+/*
+ * The entries on the way to an address, from the root, down to the leaf or to the one that is not
+ * valid. Returns their number, 0 for an address beyond the root; the last is of level
+ * STAGE2_LEVELS - number.
+ */
+unsigned stage2_path(const struct stage2 *s2, gpa_t gpa, struct stage2_step steps[STAGE2_LEVELS]);
+
 /* The value for hgatp with this translation and VMID (section 19.2.10). */
 u64 stage2_hgatp(const struct stage2 *s2, u64 vmid);
 

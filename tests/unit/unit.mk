@@ -34,3 +34,8 @@ UNIT_CFLAGS_load := -DWINDOW_BASE=0UL
 UNIT_description := hyp/vm/description.c hyp/lib/fdt_writer.c hyp/lib/fdt.c
 UNIT_catalog := hyp/vm/catalog.c hyp/vm/description.c hyp/lib/fdt_writer.c hyp/lib/fdt.c
 UNIT_guest_dt := hyp/vm/guest_dt.c hyp/lib/fdt_writer.c hyp/lib/fdt.c hyp/lib/random.c hyp/riscv/isa.c
+UNIT_command_line := hyp/monitor/command_line.c
+UNIT_line_edit := hyp/monitor/line_edit.c
+UNIT_walk := hyp/stage2/stage2.c tests/unit/fake/pages.c hyp/mem/guest_memory.c hyp/mem/ram_pool.c
+UNIT_CFLAGS_walk := -DWINDOW_BASE=0UL
+UNIT_rates := hyp/monitor/rates.c
