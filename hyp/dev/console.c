@@ -227,6 +227,31 @@ void console_drain(struct console *console)
 	spin_unlock(&console->lock);
 }
 
+static bool is_at(const struct console *console, u64 position, const char *text)
+{
+	for (; *text; text++) {
+		if (console->ring[position++ % CONSOLE_RING_SIZE] != (u8)*text)
+			return false;
+	}
+	return true;
+}
+
+bool console_search(struct console *console, const char *text, u64 *from)
+{
+	u64 length = strlen(text);
+	bool found = false;
+
+	spin_lock(&console->lock);
+	if (console->written - *from > CONSOLE_RING_SIZE)
+		*from = console->written - MIN(console->written, CONSOLE_RING_SIZE);
+	while (!found && *from + length <= console->written) {
+		found = is_at(console, *from, text);
+		*from += found ? length : 1;
+	}
+	spin_unlock(&console->lock);
+	return found;
+}
+
 /* --- Input */
 
 static u32 input_count(const struct console *console)

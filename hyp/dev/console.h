@@ -67,6 +67,12 @@ void console_print(struct console *console, const char *fmt, ...)
 /* All that can be shown has gone to the port. */
 bool console_is_drained(struct console *console);
 
+/*
+ * Whether a text was written at or behind the position *from, which becomes that behind the text;
+ * without one, of where a later search has to begin. What the ring has dropped is not found.
+ */
+bool console_search(struct console *console, const char *text, u64 *from);
+
 /* As if the user typed it; returns how many bytes there was room for. The terminal's hart. */
 u64 console_type(struct console *console, const char *text, u64 size);
 

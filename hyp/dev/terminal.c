@@ -100,7 +100,17 @@ static bool take_piece(struct console *console, struct console_piece *piece)
 				     : console_take_line(console, name, piece);
 }
 
-/* Who has shown a piece goes to the end of the queue, who has none leaves it. */
+/* A line of the monitor's is shown in pieces, and its end has been written. */
+static bool is_amid_line(const struct console *console)
+{
+	return console == terminal.monitor && console->line_start != console->shown &&
+	       console->shown != console->written;
+}
+
+/*
+ * Who has shown a piece goes to the end of the queue, who has none leaves it. Others' lines do not
+ * come into the monitor's: a program may read them.
+ */
 static void show_piece(struct console *console)
 {
 	struct console_piece piece;
@@ -116,7 +126,8 @@ static void show_piece(struct console *console)
 	spin_unlock(&console->lock);
 	list_remove(&console->ready);
 	if (has_piece)
-		list_insert_before(&terminal.ready, &console->ready);
+		list_insert_before(is_amid_line(console) ? terminal.ready.next : &terminal.ready,
+				   &console->ready);
 }
 
 /* Sends *budget bytes at most, as long as the port takes them. True: there is no more. */

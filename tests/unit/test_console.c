@@ -347,6 +347,43 @@ static void printed_text_has_carriage_returns(void **state)
 	shows_raw("vms 3\r\n> ");
 }
 
+static void text_is_searched_once(void **state)
+{
+	u64 from = 0;
+
+	(void)state;
+	assert_false(console_search(&console, "login", &from));
+	put("welcome\r\nlog");
+	assert_false(console_search(&console, "login", &from));
+	put("in: login");
+	assert_true(console_search(&console, "login", &from)); /* although it came in two parts */
+	assert_int_equal(from, 14);
+	assert_true(console_search(&console, "login", &from));
+	assert_false(console_search(&console, "login", &from));
+	from = 0;
+	assert_true(console_search(&console, "welcome\r\n", &from));
+}
+
+static void what_the_ring_dropped_is_not_found(void **state)
+{
+	u64 from = 0;
+
+	(void)state;
+	style = TERMINAL_HIDDEN;
+	put("first ");
+	for (unsigned i = 0; i < CONSOLE_RING_SIZE - 6; i++)
+		console_put(&console, '.');
+	assert_true(console_search(&console, "first", &from));
+	console_put(&console, '.');
+	from = 0;
+	assert_false(console_search(&console, "first", &from));
+	put("last");
+	assert_true(console_search(&console, "..last", &from));
+	assert_int_equal(from, console.written);
+	from = UINT64_MAX; /* of a console that was another's */
+	assert_true(console_search(&console, "last", &from));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, create, destroy)
 
 int main(void)
@@ -365,6 +402,8 @@ int main(void)
 		TEST(the_end_ends_the_line),
 		TEST(input_waits_behind_the_console),
 		TEST(printed_text_has_carriage_returns),
+		TEST(text_is_searched_once),
+		TEST(what_the_ring_dropped_is_not_found),
 	};
 
 	return RUN_TESTS(tests);
