@@ -2,6 +2,7 @@
 /* The trace ring: each hart notes its last exits. */
 #include "core/trace.h"
 #include "core/log.h"
+#include "lib/format.h"
 #include "riscv/cause.h"
 
 #define OUTCOME_SHIFT 8
@@ -14,21 +15,25 @@ void trace_outcome(struct trace_ring *ring, enum trace_outcome outcome)
 		ring->records[last % TRACE_RECORDS].what |= (u64)outcome << OUTCOME_SHIFT;
 }
 
-static unsigned vm_of(const struct trace_record *record)
-{
-	return record->what >> 32 & 0xffff;
-}
-
-static void show(const struct trace_record *record, unsigned hart)
+void trace_format(const struct trace_record *record, unsigned hart, char line[TRACE_LINE_SIZE])
 {
 	/* In the order of enum trace_outcome. */
 	static const char *const outcomes[] = { "handled", "injected", "blocked", "left" };
 	u64 outcome = record->what >> OUTCOME_SHIFT & 0xff;
 
-	log_raw("  hart %u vm %u.%u time %lu pc %016lx %s, htval %lx: %s\n", hart, vm_of(record),
-		(unsigned)(record->what >> 16 & 0xffff), record->time, record->pc,
-		cause_name(record->what & 0xff, record->what >> CAUSE_INTERRUPT_BIT), record->htval,
-		outcome < ARRAY_SIZE(outcomes) ? outcomes[outcome] : "?");
+	snprintf(line, TRACE_LINE_SIZE, "hart %u vm %u.%u time %lu pc %016lx %s, htval %lx: %s",
+		 hart, trace_record_vm(record), (unsigned)(record->what >> 16 & 0xffff),
+		 record->time, record->pc,
+		 cause_name(record->what & 0xff, record->what >> CAUSE_INTERRUPT_BIT),
+		 record->htval, outcome < ARRAY_SIZE(outcomes) ? outcomes[outcome] : "?");
+}
+
+static void show(const struct trace_record *record, unsigned hart)
+{
+	char line[TRACE_LINE_SIZE];
+
+	trace_format(record, hart, line);
+	log_raw("  %s\n", line);
 }
 
 void trace_show(const struct trace_ring *ring, unsigned hart, int vm)
@@ -41,13 +46,13 @@ void trace_show(const struct trace_ring *ring, unsigned hart, int vm)
 	/* Back from the newest until enough of that VM are found, then forward. */
 	while (first > oldest && shown < TRACE_SHOWN) {
 		first--;
-		if (vm < 0 || vm_of(&ring->memory[first % TRACE_RECORDS]) == (unsigned)vm)
+		if (vm < 0 || trace_record_vm(&ring->memory[first % TRACE_RECORDS]) == (unsigned)vm)
 			shown++;
 	}
 	for (u64 i = first; i < written; i++) {
 		const struct trace_record *record = &ring->memory[i % TRACE_RECORDS];
 
-		if (vm < 0 || vm_of(record) == (unsigned)vm)
+		if (vm < 0 || trace_record_vm(record) == (unsigned)vm)
 			show(record, hart);
 	}
 }

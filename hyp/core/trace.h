@@ -57,6 +57,16 @@ static inline void trace_enable(struct trace_ring *ring, bool enable)
 /* Notes what came of the last exit of this hart. */
 void trace_outcome(struct trace_ring *ring, enum trace_outcome outcome);
 
+/* The VM that a record tells of. */
+static inline unsigned trace_record_vm(const struct trace_record *record)
+{
+	return record->what >> 32 & 0xffff;
+}
+
+/* A record as one line of text, without its end. */
+#define TRACE_LINE_SIZE 160
+void trace_format(const struct trace_record *record, unsigned hart, char line[TRACE_LINE_SIZE]);
+
 /* Prints the last TRACE_SHOWN exits of the ring, oldest first; of VM number vm only, or of all
  * (-1). */
 void trace_show(const struct trace_ring *ring, unsigned hart, int vm);
