@@ -9,6 +9,7 @@
 #include "mem/hyp_map.h"
 #include "mem/page.h"
 #include "mem/ram_pool.h"
+#include "monitor/monitor.h"
 #include "platform/qemu-virt/machine.h"
 #include "platform/qemu-virt/plic.h"
 #include "platform/qemu-virt/uart.h"
@@ -244,21 +245,25 @@ static bool option_is(const char *name, const char *value)
 	return word && strncmp(word, value, length) == 0 && (word[length] | ' ') == ' ';
 }
 
-/* The console of a VM, by its number or its name. */
-static struct console *find_console(const char *word)
-{
-	struct vm *vm =
-		word[0] >= '1' && word[0] <= '9' && !word[1] ? vms[word[0] - '1'] : vm_find(word);
-
-	return vm ? &vm->console : NULL;
-}
-
 static void init_terminal(void)
 {
-	static const struct terminal_monitor ops = { .find = find_console };
-
 	terminal_init(!option_is("consoles", "focus"), option_is("escape", "on"));
-	terminal_set_monitor(NULL, &ops);
+	monitor_init();
+}
+
+/* Who is in front of the terminal: the script, else the first VM, else the user of the monitor. */
+static void choose_focus(void)
+{
+	const char *script = catalog_script();
+
+	if (vms[0])
+		terminal_focus(&vms[0]->console);
+	if (script)
+		monitor_set_script(script, strlen(script));
+	else if (!vms[0] && option_is("escape", "on"))
+		terminal_open_monitor();
+	else if (!vms[0])
+		refuse("no VM of the description has the property autostart");
 }
 
 static void start_vms(void)
@@ -266,14 +271,10 @@ static void start_vms(void)
 	interrupts_set_handler(machine.uart_irq, terminal_interrupt);
 	plic_enable(this_hart()->plic_context, machine.uart_irq);
 	uart_enable_input_interrupt(true);
-	for_each_vm(vm) show_vm(vm);
-	for_each_vm(vm) vm_start(vm);
-}
-
-/* The run ends with its last VM. */
-static void end_run(void)
-{
-	run_exit(vms_exit_code());
+	for_each_vm (vm)
+		show_vm(vm);
+	for_each_vm (vm)
+		vm_start(vm);
 }
 
 /* For the test of what a panic shows: a bug that no guest can have part in. */
@@ -295,10 +296,8 @@ static void boot_on_own_stack(void)
 	open_catalog();
 	init_terminal();
 	create_vms();
-	run_set_all_over(end_run);
-	if (!vms[0])
-		refuse("no VM of the description has the property autostart");
-	terminal_focus(&vms[0]->console);
+	run_set_all_over(monitor_vms_over);
+	choose_focus();
 	start_vms();
 	if (machine_option("test-panic"))
 		test_panic();

@@ -120,7 +120,8 @@ void stats_hypervisor(stats_sink *function, void *ctx)
 	const struct sink sink = { function, ctx };
 	u64 count = 0;
 
-	for_each_vm(vm) count++;
+	for_each_vm (vm)
+		count++;
 	put(&sink, "vms", "", count);
 	put(&sink, "memory.", "pages-used", page_used());
 	put(&sink, "memory.", "pages-total", page_total());
@@ -138,6 +139,7 @@ void stats_show(void)
 {
 	if (!machine_option("stats"))
 		return;
-	for_each_vm(vm) stats_vm(vm, show, vm->name);
+	for_each_vm (vm)
+		stats_vm(vm, show, vm->name);
 	stats_hypervisor(show, (void *)"doppel");
 }

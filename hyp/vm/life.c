@@ -368,8 +368,7 @@ static void move_focus(struct vm *from)
 	struct console *next = NULL;
 
 	spin_lock(&vms_lock);
-	for_each_vm(vm)
-	{
+	for_each_vm (vm) {
 		if (vm != from && !next &&
 		    vm_state_is_alive(__atomic_load_n(&vm->state, __ATOMIC_ACQUIRE)))
 			next = &vm->console;
@@ -391,7 +390,8 @@ static bool end_for_good(struct vm *vm)
 	event = show_end(vm);
 	move_focus(vm);
 	spin_lock(&vms_lock);
-	for_each_vm(other) others_live |= other != vm && vm_state_is_alive(other->state);
+	for_each_vm (other)
+		others_live |= other != vm && vm_state_is_alive(other->state);
 	spin_lock(&vm->lock);
 	__atomic_fetch_and(&vm->held, ~(u32)VM_HELD_PAUSED, __ATOMIC_RELAXED);
 	change_state(vm, event);

@@ -14,8 +14,7 @@ struct spinlock vms_lock;
 
 struct vm *vm_find(const char *name)
 {
-	for_each_vm(vm)
-	{
+	for_each_vm (vm) {
 		if (strcmp(vm->name, name) == 0)
 			return vm;
 	}
@@ -27,7 +26,8 @@ bool vms_alive(void)
 	bool alive = false;
 
 	spin_lock(&vms_lock);
-	for_each_vm(vm) alive |= vm_state_is_alive(__atomic_load_n(&vm->state, __ATOMIC_ACQUIRE));
+	for_each_vm (vm)
+		alive |= vm_state_is_alive(__atomic_load_n(&vm->state, __ATOMIC_ACQUIRE));
 	spin_unlock(&vms_lock);
 	return alive;
 }

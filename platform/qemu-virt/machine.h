@@ -70,5 +70,6 @@ void machine_exit(u16 code) __attribute__((noreturn));
 #define EXIT_REFUSED	    102 /* unsuitable machine or bad VM description */
 #define EXIT_KILLED	    103 /* a VM was killed */
 #define EXIT_SYSTEM_FAILURE 104 /* a guest asked for shutdown, reason: system failure */
+#define EXIT_SCRIPT	    105 /* a command of the user's script failed */
 
 #endif

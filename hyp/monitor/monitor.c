@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The operator's console: who types, what is waited for, and when the machine ends. */
+#include "monitor/monitor.h"
+#include "core/log.h"
+#include "core/panic.h"
+#include "dev/terminal.h"
+#include "lib/string.h"
+#include "monitor/commands.h"
+#include "monitor/line_edit.h"
+#include "run/run.h"
+
+#define PROMPT	    "doppel> "
+#define BANNER	    "This is the monitor of Doppel. help lists the commands, Ctrl-D leaves.\n"
+#define TYPED_SIZE  16384 /* a power of two; more than anybody pastes at once */
+#define DRAIN_MS    10
+#define NS_PER_MS   1000000
+#define OUTPUT_SIZE 160
+
+static struct console console;
+static struct line_edit line;
+
+/* Bytes from the terminal, in all, put in by the interrupt and taken out by the work. */
+static u8 typed[TYPED_SIZE];
+static u32 nr_typed, nr_taken;
+
+static bool was_opened, knows_banner;
+
+/* The script; at NULL: none, or it is over. */
+static const char *script, *script_end;
+
+/* The command that waits, or NULL. */
+static enum command_result (*poll)(void);
+static struct timer timer;
+static u64 poll_interval;
+
+static u32 may_be_over; /* atomic: a VM was the last that was alive */
+static bool is_ending;
+static u16 exit_code;
+
+/* --- Output: collected into pieces, for each takes locks */
+
+static char output[OUTPUT_SIZE];
+static unsigned output_length;
+
+static void flush_output(void)
+{
+	if (output_length)
+		console_print(&console, "%.*s", (int)output_length, output);
+	output_length = 0;
+}
+
+void command_sink(void *ctx, char c)
+{
+	(void)ctx;
+	output[output_length++] = c;
+	if (output_length == OUTPUT_SIZE)
+		flush_output();
+}
+
+static void show(void *ctx, const char *bytes, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		command_sink(ctx, bytes[i]);
+}
+
+/* --- The terminal's side */
+
+static bool is_open(void)
+{
+	return terminal_focused() == &console;
+}
+
+static void input(u8 byte)
+{
+	if (nr_typed - nr_taken < TYPED_SIZE)
+		typed[nr_typed++ % TYPED_SIZE] = byte;
+	run_request_work();
+}
+
+static void opened(void)
+{
+	was_opened = true;
+	run_request_work();
+}
+
+/* What was typed behind Ctrl-]: a VM's number as vms shows it, or its name. */
+static struct console *find_console(const char *word)
+{
+	bool is_number = word[0] >= '1' && word[0] <= '9' && !word[1];
+	struct vm *vm = is_number ? vms[word[0] - '1'] : vm_find(word);
+
+	return vm ? &vm->console : NULL;
+}
+
+/* --- Waiting */
+
+static void expired(struct timer *unused)
+{
+	(void)unused;
+	run_request_work();
+}
+
+static void look_again_in(u64 ms)
+{
+	timer_start(&timer, time_now() + time_from_ns(ms * NS_PER_MS));
+}
+
+enum command_result command_wait(enum command_result (*function)(void), u64 ms)
+{
+	poll = function;
+	poll_interval = ms;
+	return function();
+}
+
+bool command_key_was_pressed(void)
+{
+	bool was_pressed = nr_taken != nr_typed;
+
+	nr_taken = nr_typed;
+	return was_pressed;
+}
+
+bool command_is_in_script(void)
+{
+	return script != NULL;
+}
+
+/* Whether the terminal is still busy with what the last command printed. */
+static bool is_busy(void)
+{
+	flush_output();
+	if (console_is_drained(&console))
+		return false;
+	look_again_in(DRAIN_MS);
+	return true;
+}
+
+/* --- The end */
+
+void monitor_end(u16 code)
+{
+	is_ending = true;
+	exit_code = code;
+}
+
+static void end_if_over(void)
+{
+	if (!vms_alive() && !is_open() && !script)
+		monitor_end(vms_exit_code());
+}
+
+void monitor_vms_over(void)
+{
+	__atomic_store_n(&may_be_over, 1, __ATOMIC_RELEASE);
+	run_request_work();
+}
+
+/* The VM whose console was seen last, if it is alive; else any that is. */
+static struct console *way_out(void)
+{
+	struct console *last = terminal_last_vm(), *alive = NULL;
+
+	for_each_vm (vm) {
+		if (vm_state_is_alive(vm->state) && (!alive || &vm->console == last))
+			alive = &vm->console;
+	}
+	return alive ? alive : last;
+}
+
+void monitor_leave(struct console *to)
+{
+	terminal_focus(to ? to : way_out());
+	end_if_over();
+}
+
+/* --- Commands */
+
+/* A command has been run, or looked at again. */
+static void after_command(enum command_result result)
+{
+	if (result == COMMAND_WAITS) {
+		look_again_in(poll_interval);
+		return;
+	}
+	poll = NULL;
+	if (script && result == COMMAND_FAILED) {
+		command_print("the script ends here\n");
+		script = NULL;
+		monitor_end(EXIT_SCRIPT);
+	}
+	if (!script && is_open() && !is_ending)
+		line_show(&line);
+}
+
+/* The next line of the script into text. False: it is too long. */
+static bool next_script_line(char text[LINE_SIZE])
+{
+	size_t length = 0;
+
+	while (script + length < script_end && script[length] != '\n')
+		length++;
+	snprintf(text, LINE_SIZE, "%.*s", (int)MIN(length, (size_t)LINE_SIZE), script);
+	script += length;
+	if (script < script_end)
+		script++;
+	return length < LINE_SIZE;
+}
+
+static bool is_comment(const char *text)
+{
+	while (*text == ' ' || *text == '\t' || *text == '\r')
+		text++;
+	return *text == '#' || !*text;
+}
+
+static void end_script(void)
+{
+	script = NULL;
+	nr_taken = nr_typed;
+	monitor_leave(NULL);
+}
+
+/* In two steps: the command is shown before what it makes happen. */
+static void run_script(void)
+{
+	static char text[LINE_SIZE];
+	static bool is_shown, fits;
+
+	if (is_shown) {
+		is_shown = false;
+		after_command(
+			fits ? command_run(text)
+			     : command_fail("the line is longer than %d bytes", LINE_SIZE - 1));
+	} else if (script == script_end) {
+		end_script();
+	} else {
+		fits = next_script_line(text);
+		is_shown = !is_comment(text);
+		if (is_shown)
+			command_print(PROMPT "%s\n", text);
+	}
+}
+
+static void feed(u8 byte)
+{
+	switch (line_feed(&line, byte)) {
+	case LINE_GOES_ON: break;
+	case LINE_IS_COMPLETE: after_command(command_run(line.text)); break;
+	case LINE_IS_CANCELLED: line_show(&line); break;
+	case LINE_IS_END: monitor_leave(NULL); break;
+	}
+}
+
+/* Ctrl-C ends what waits. */
+static bool is_interrupted(void)
+{
+	while (nr_taken != nr_typed) {
+		if (typed[nr_taken % TYPED_SIZE] == 3) {
+			nr_taken++;
+			return true;
+		}
+		nr_taken++;
+	}
+	return false;
+}
+
+static void poll_command(void)
+{
+	enum command_result result = poll();
+
+	if (result == COMMAND_WAITS && is_interrupted())
+		result = command_fail("stopped by Ctrl-C");
+	after_command(result);
+}
+
+void monitor_notice(const char *fmt, ...)
+{
+	static char text[OUTPUT_SIZE];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	if (!is_open()) {
+		log_warn("%s", text);
+		return;
+	}
+	line_hide(&line);
+	command_print("%s\n", text);
+	if (!poll && !script)
+		line_show(&line);
+}
+
+static void greet(void)
+{
+	was_opened = false;
+	if (script || poll)
+		return;
+	if (!knows_banner)
+		command_print(BANNER);
+	knows_banner = true;
+	line_show(&line);
+}
+
+/* --- The work */
+
+static bool has_next(void)
+{
+	return !is_ending && !poll && (script || nr_taken != nr_typed);
+}
+
+void monitor_work(void)
+{
+	command_check_stops();
+	if (was_opened)
+		greet();
+	if (poll)
+		poll_command();
+	while (has_next() && !is_busy()) {
+		if (script)
+			run_script();
+		else
+			feed(typed[nr_taken++ % TYPED_SIZE]);
+	}
+	flush_output();
+	if (__atomic_exchange_n(&may_be_over, 0, __ATOMIC_ACQUIRE))
+		end_if_over();
+	if (is_ending)
+		run_exit(exit_code);
+}
+
+void monitor_set_script(const char *text, size_t length)
+{
+	script = text;
+	script_end = text + length;
+	terminal_open_monitor();
+	run_request_work();
+}
+
+void monitor_init(void)
+{
+	static const struct terminal_monitor ops = { input, opened, find_console };
+
+	line_init(&line, PROMPT);
+	line.show = show;
+	line.complete = command_complete;
+	timer.expired = expired;
+	if (!console_create(&console, "monitor", NULL, NULL))
+		panic("no memory for the monitor's console");
+	terminal_set_monitor(&console, &ops);
+	run_set_worker(monitor_work);
+}
