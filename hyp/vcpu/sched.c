@@ -451,9 +451,10 @@ void sched_interrupt(struct hart *hart)
 static void refill_expired(struct timer *timer)
 {
 	struct sched_vm *vm = container_of(timer, struct sched_vm, refill);
-	u64 now = time_now();
+	u64 now;
 
 	spin_lock(&lock);
+	now = time_now(); /* not before those who had the lock charged up to their now */
 	policy_refill(&vm->group, now);
 	if (vm->group.is_throttled) {
 		timer_start(&vm->refill, vm->group.period_end);
@@ -503,14 +504,15 @@ static void look_at_slices(const struct sched_vm *vm)
 
 void sched_set_cap(struct sched_vm *vm, u32 cap)
 {
-	u64 now = time_now();
+	u64 now;
 
 	spin_lock(&lock);
+	now = time_now();
 	policy_set_cap(&vm->group, cap, now);
 	look_at_slices(vm);
-	spin_unlock(&lock);
-	/* If it was throttled, it is no more. */
+	/* If it was throttled, it is no more. Under the lock: charge() starts this timer, too. */
 	timer_start(&vm->refill, now);
+	spin_unlock(&lock);
 }
 
 void sched_set_affinity(struct vcpu *vcpu, u32 set)
