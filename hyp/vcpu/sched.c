@@ -82,6 +82,19 @@ static struct hart *find_idle(const struct vcpu *vcpu)
 	return NULL;
 }
 
+/* Lock held. */
+static bool offer_to_idle(const struct vcpu *vcpu)
+{
+	struct hart *hart = find_idle(vcpu);
+
+	if (!hart)
+		return false;
+	hart->idle = false;
+	if (hart != this_hart())
+		hart_kick(hart);
+	return true;
+}
+
 /* Makes a hart look at what the scheduler has noted for it. */
 static void poke(struct hart *hart)
 {
@@ -129,13 +142,8 @@ static void offer(struct vcpu *vcpu, u64 now)
 
 	if (vcpu->member.group->is_throttled)
 		return;
-	hart = find_idle(vcpu);
-	if (hart) {
-		hart->idle = false;
-		if (hart != this_hart())
-			hart_kick(hart);
+	if (offer_to_idle(vcpu))
 		return;
-	}
 	announce_contention(vcpu);
 	hart = find_victim(vcpu, now);
 	if (hart) {
@@ -240,6 +248,25 @@ static bool has_work(const struct hart *hart)
 	return __atomic_load_n(&hart->has_work, __ATOMIC_ACQUIRE);
 }
 
+/*
+ * The hart turns to other work, which may take long. It may have been offered a vCPU that no other
+ * hart knows of.
+ */
+static void stop_idling(struct hart *hart)
+{
+	spin_lock(&lock);
+	hart->idle = false;
+	for_each_hart (other) {
+		list_for_each (link, &other->runnable) {
+			struct vcpu *vcpu = container_of(link, struct vcpu, run_link);
+
+			if (!vcpu->member.group->is_throttled && !offer_to_idle(vcpu))
+				announce_contention(vcpu);
+		}
+	}
+	spin_unlock(&lock);
+}
+
 struct vcpu *sched_pick(void)
 {
 	struct hart *hart = this_hart();
@@ -256,9 +283,10 @@ struct vcpu *sched_pick(void)
 		if (!has_work(hart))
 			idle(hart);
 	}
-	hart->idle = false;
-	if (!vcpu)
+	if (!vcpu) {
+		stop_idling(hart);
 		return NULL;
+	}
 	timer_stop(&vcpu->wakeup);
 	/* From here on requests are sent to this hart; the run loop looks at them after this. */
 	fence_full();
