@@ -314,7 +314,6 @@ static void leave_hart(struct vcpu *vcpu, enum vcpu_state state)
 	vcpu->stats.run_ticks += now - vcpu->state_since;
 	vcpu->state = state;
 	vcpu->state_since = now;
-	vcpu->last_hart = vcpu->hart;
 	vcpu->hart->running = NULL;
 	__atomic_store_n(&vcpu->hart, NULL, __ATOMIC_RELAXED);
 	if (state != VCPU_RUNNABLE)

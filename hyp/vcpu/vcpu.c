@@ -150,6 +150,7 @@ void vcpu_load(struct vcpu *vcpu)
 	/* Instructions that it wrote elsewhere, or another wrote into its memory: fetch anew. */
 	if (vcpu->last_hart != hart)
 		fence_i();
+	vcpu->last_hart = hart;
 	load_csrs(vcpu);
 	csr_write(CSR_VSATP, vcpu->csrs.satp);
 	set_return_mode(vcpu->in_user_mode);
