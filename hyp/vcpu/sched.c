@@ -315,7 +315,8 @@ static void leave_hart(struct vcpu *vcpu, enum vcpu_state state)
 	vcpu->state = state;
 	vcpu->state_since = now;
 	vcpu->hart->running = NULL;
-	__atomic_store_n(&vcpu->hart, NULL, __ATOMIC_RELAXED);
+	/* Who waits for this, in vm_hold() say, then reads what vcpu_save() has written. */
+	__atomic_store_n(&vcpu->hart, NULL, __ATOMIC_RELEASE);
 	if (state != VCPU_RUNNABLE)
 		policy_deactivate(&vcpu->member);
 }

@@ -180,7 +180,7 @@ static void hold(struct vm *vm, u32 why)
 
 static void let_go(struct vm *vm, u32 why)
 {
-	if (__atomic_and_fetch(&vm->held, ~why, __ATOMIC_RELAXED))
+	if (__atomic_and_fetch(&vm->held, ~why, __ATOMIC_RELEASE))
 		return;
 	fence_full();
 	for_each_vcpu (vcpu, vm)

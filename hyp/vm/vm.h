@@ -136,10 +136,10 @@ const char *vm_destroy(struct vm *vm);
 void vm_hold(struct vm *vm);
 void vm_release(struct vm *vm);
 
-/* Whether vCPUs must leave their harts, and stay off. */
+/* Whether vCPUs must leave their harts, and stay off. If not, what was done meanwhile is seen. */
 static inline bool vm_is_held(const struct vm *vm)
 {
-	return __atomic_load_n(&vm->held, __ATOMIC_RELAXED) != 0;
+	return __atomic_load_n(&vm->held, __ATOMIC_ACQUIRE) != 0;
 }
 
 /* Notes how this run is to end, if nothing is noted yet. Lock of the VM held. */
