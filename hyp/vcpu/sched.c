@@ -371,12 +371,12 @@ static bool take_out(struct vcpu *vcpu, enum vcpu_state state)
 	return true;
 }
 
-bool sched_hold_waiting(struct vcpu *vcpu)
+bool sched_hold_waiting(struct vcpu *vcpu, const u32 *held)
 {
 	bool done;
 
 	spin_lock(&lock);
-	done = take_out(vcpu, VCPU_HELD);
+	done = __atomic_load_n(held, __ATOMIC_RELAXED) && take_out(vcpu, VCPU_HELD);
 	spin_unlock(&lock);
 	return done;
 }

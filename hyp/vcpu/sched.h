@@ -74,10 +74,10 @@ void sched_hold(struct vcpu *vcpu, const u32 *held);
 void sched_stop(struct vcpu *vcpu);
 
 /*
- * For a vCPU that is not on a hart: holds it, or takes it out for good, at once. True: done; false:
- * it is off, or it is on a hart and has to be asked.
+ * For a vCPU that is not on a hart: holds it, unless *held is 0 by then, or takes it out for good,
+ * at once. True: done; false: it is off, or it is on a hart and has to be asked.
  */
-bool sched_hold_waiting(struct vcpu *vcpu);
+bool sched_hold_waiting(struct vcpu *vcpu, const u32 *held);
 bool sched_stop_waiting(struct vcpu *vcpu);
 
 /* Ends the hold, if there is one: *held is 0 already. */

@@ -28,16 +28,6 @@ static bool change_state(struct vm *vm, enum vm_event event)
 	return true;
 }
 
-static bool change_state_locked(struct vm *vm, enum vm_event event)
-{
-	bool changed;
-
-	spin_lock(&vm->lock);
-	changed = change_state(vm, event);
-	spin_unlock(&vm->lock);
-	return changed;
-}
-
 /* Starting */
 
 /* Lock held, so that a VM that ends tells every vCPU that has been started. */
@@ -164,16 +154,18 @@ long vm_start_vcpu(struct vm *vm, unsigned index, u64 pc, u64 opaque)
 
 /* Holding */
 
-/* Other harts leave their vCPUs soon; meanwhile they may want something of this one. */
-static void hold(struct vm *vm, u32 why)
+/*
+ * vm->held says already that vCPUs must leave. A reboot of the guest ends a pause, even now: then
+ * none is held. Other harts leave their vCPUs soon; meanwhile they may want something of this one.
+ */
+static void wait_until_held(struct vm *vm)
 {
-	__atomic_fetch_or(&vm->held, why, __ATOMIC_RELAXED);
 	for_each_vcpu (vcpu, vm) {
-		if (!sched_hold_waiting(vcpu))
+		if (!sched_hold_waiting(vcpu, &vm->held))
 			vcpu_request(vcpu, REQUEST_LOOK);
 	}
 	for_each_vcpu (vcpu, vm) {
-		while (__atomic_load_n(&vcpu->hart, __ATOMIC_ACQUIRE))
+		while (vm_is_held(vm) && __atomic_load_n(&vcpu->hart, __ATOMIC_ACQUIRE))
 			interrupts_handle_pending();
 	}
 }
@@ -189,7 +181,8 @@ static void let_go(struct vm *vm, u32 why)
 
 void vm_hold(struct vm *vm)
 {
-	hold(vm, VM_HELD_TO_LOOK);
+	__atomic_fetch_or(&vm->held, VM_HELD_TO_LOOK, __ATOMIC_RELAXED);
+	wait_until_held(vm);
 }
 
 void vm_release(struct vm *vm)
@@ -199,12 +192,22 @@ void vm_release(struct vm *vm)
 
 const char *vm_pause(struct vm *vm)
 {
-	if (!change_state_locked(vm, VM_EVENT_PAUSE))
+	bool changed;
+
+	/* State and bit change together: power_on() takes both back. */
+	spin_lock(&vm->lock);
+	changed = change_state(vm, VM_EVENT_PAUSE);
+	if (changed)
+		__atomic_fetch_or(&vm->held, VM_HELD_PAUSED, __ATOMIC_RELAXED);
+	spin_unlock(&vm->lock);
+	if (!changed)
 		return vm->state == VM_PAUSED ? "it is paused already"
 					      : "it is not running; start it";
-	vm->paused_at = time_now();
-	hold(vm, VM_HELD_PAUSED);
-	return NULL;
+	wait_until_held(vm);
+	vm->paused_at = time_now(); /* nothing of the guest has seen a later time */
+	if (__atomic_load_n(&vm->state, __ATOMIC_ACQUIRE) == VM_PAUSED)
+		return NULL;
+	return "its guest rebooted or ended at that moment; look at its state, and try again";
 }
 
 const char *vm_resume(struct vm *vm)
