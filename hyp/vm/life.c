@@ -227,7 +227,6 @@ const char *vm_resume(struct vm *vm)
 
 /* Ending */
 
-/* Lock of the VM not held. */
 static void ask_to_stop(struct vm *vm)
 {
 	for_each_vcpu (vcpu, vm)
@@ -257,9 +256,22 @@ void vm_kill(struct vm *vm, const char *fmt, ...)
 	ask_to_stop(vm);
 }
 
+/* Takes a vCPU out that waits for a hart, if it is still that run of the VM. */
+static bool stop_waiting(struct vcpu *vcpu, unsigned ends)
+{
+	struct vm *vm = vcpu->vm;
+	bool stopped;
+
+	spin_lock(&vm->lock);
+	stopped = vm->nr_ends == ends && sched_stop_waiting(vcpu);
+	spin_unlock(&vm->lock);
+	return stopped;
+}
+
 /*
  * Ends a run from outside, and returns when that is done. vCPUs that wait for a hart are taken out
- * here: it may be this hart that they wait for.
+ * here, again and again: it may be this hart that they wait for. If the guest reboots, the run that
+ * follows is none of ours: whoever counts in vm->nr_ends has the lock of the VM.
  */
 static const char *end_now(struct vm *vm, enum vm_end end)
 {
@@ -272,16 +284,18 @@ static const char *end_now(struct vm *vm, enum vm_end end)
 	/* A guest that is about to reboot does not escape by that. */
 	if (alive && (vm->end == VM_GOES_ON || vm->end == VM_REBOOT))
 		vm->end = end;
+	if (alive)
+		ask_to_stop(vm);
 	spin_unlock(&vm->lock);
 	if (!alive)
 		return "it is not running";
-	ask_to_stop(vm);
-	for_each_vcpu (vcpu, vm) {
-		if (sched_stop_waiting(vcpu) && vm_vcpu_is_off(vcpu))
-			vm_finish(vm);
-	}
-	while (__atomic_load_n(&vm->nr_ends, __ATOMIC_ACQUIRE) == ends)
+	while (__atomic_load_n(&vm->nr_ends, __ATOMIC_ACQUIRE) == ends) {
+		for_each_vcpu (vcpu, vm) {
+			if (stop_waiting(vcpu, ends) && vm_vcpu_is_off(vcpu))
+				vm_finish(vm);
+		}
 		interrupts_handle_pending();
+	}
 	return NULL;
 }
 
