@@ -31,6 +31,12 @@ static inline void fence_full(void)
 	__asm__ volatile("fence rw, rw" ::: "memory");
 }
 
+/* The same for accesses to devices, and to CSRs, which count as such (privileged spec 2.1). */
+static inline void fence_io(void)
+{
+	__asm__ volatile("fence iorw, iorw" ::: "memory");
+}
+
 /* Stops the hart until an interrupt is pending that is enabled in sie. */
 static inline void wait_for_interrupt(void)
 {

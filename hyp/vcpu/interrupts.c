@@ -5,6 +5,7 @@
 #include "core/panic.h"
 #include "platform/qemu-virt/plic.h"
 #include "riscv/csr.h"
+#include "riscv/io.h"
 
 #define MAX_SOURCES 128
 
@@ -38,6 +39,7 @@ bool interrupts_handle(u64 code)
 	case IRQ_S_SOFT:
 		/* Cleared before the requests that it announces are looked at. */
 		csr_clear(CSR_SIP, BIT(IRQ_S_SOFT));
+		fence_io();
 		panic_stop_if_requested();
 		return true;
 	case IRQ_S_TIMER: timer_interrupt(); return true;
