@@ -101,8 +101,10 @@ void policy_init_group(struct sched_group *group, u32 weight, u32 cap, u64 now)
 
 void policy_set_weight(struct sched_group *group, u32 weight)
 {
-	s64 ahead = difference(group->vtime, system_vtime());
+	s64 ahead;
 
+	bound_lag(group); /* a group that has slept for days is far behind */
+	ahead = difference(group->vtime, system_vtime());
 	if (group->nr_active)
 		leave(group);
 	/* What it owes, or is owed, in time of a hart stays the same. */
