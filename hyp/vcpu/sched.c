@@ -172,6 +172,28 @@ static void put_into_queue(struct vcpu *vcpu, u64 now)
 	offer(vcpu, now);
 }
 
+/* Lock held. */
+static void charge(struct vcpu *vcpu, u64 now)
+{
+	struct sched_group *group = vcpu->member.group;
+	bool was_throttled = group->is_throttled;
+
+	policy_charge(&vcpu->member, now - vcpu->charged_at, now);
+	vcpu->charged_at = now;
+	if (group->is_throttled && !was_throttled)
+		timer_start(&vcpu->sched_vm->refill, group->period_end);
+}
+
+/* Those that run alone are not charged for long: virtual times are brought up to date. Lock held.
+ */
+static void charge_running(u64 now)
+{
+	for_each_hart (hart) {
+		if (hart->running)
+			charge(hart->running, now);
+	}
+}
+
 /* For a vCPU that did not want to run until now. Lock held. */
 static void wake(struct vcpu *vcpu)
 {
@@ -179,6 +201,7 @@ static void wake(struct vcpu *vcpu)
 
 	if (vcpu->state == VCPU_BLOCKED)
 		vcpu->stats.idle_ticks += now - vcpu->state_since;
+	charge_running(now);
 	policy_activate(&vcpu->member);
 	put_into_queue(vcpu, now);
 }
@@ -291,18 +314,6 @@ struct vcpu *sched_pick(void)
 	/* From here on requests are sent to this hart; the run loop looks at them after this. */
 	fence_full();
 	return vcpu;
-}
-
-/* Lock held. */
-static void charge(struct vcpu *vcpu, u64 now)
-{
-	struct sched_group *group = vcpu->member.group;
-	bool was_throttled = group->is_throttled;
-
-	policy_charge(&vcpu->member, now - vcpu->charged_at, now);
-	vcpu->charged_at = now;
-	if (group->is_throttled && !was_throttled)
-		timer_start(&vcpu->sched_vm->refill, group->period_end);
 }
 
 /* Lock held. */
@@ -515,6 +526,7 @@ void sched_forget_vm(struct sched_vm *vm)
 void sched_set_weight(struct sched_vm *vm, u32 weight)
 {
 	spin_lock(&lock);
+	charge_running(time_now());
 	policy_set_weight(&vm->group, weight);
 	spin_unlock(&lock);
 }
