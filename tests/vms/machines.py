@@ -31,10 +31,11 @@ def emulators():
 
 
 def description(machines):
-    """Device tree source; machines are (name, role, memory, properties)."""
+    """Device tree source; machines are (name, role, memory, properties), with one vCPU by default."""
     nodes = [
-        '%s { compatible = "doppel,vm"; vcpus = <1>; memory = "%s"; bootargs = "%s"; '
-        'kernel = /incbin/("%s"); autostart; %s };' % (name, memory, role, PROGRAM, more)
+        '%s { compatible = "doppel,vm"; memory = "%s"; bootargs = "%s"; '
+        'kernel = /incbin/("%s"); autostart; %s };'
+        % (name, memory, role, PROGRAM, more if "vcpus" in more else "vcpus = <1>; " + more)
         for name, role, memory, more in machines
     ]
     return '/dts-v1/;\n/ { compatible = "doppel,vms";\n%s\n};\n' % "\n".join(nodes)

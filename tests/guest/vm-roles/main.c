@@ -8,14 +8,18 @@
  *     ticks    takes TICKS timer interrupts and tells how late the latest was
  *     print    prints LINES numbered lines
  *     dbcn     the same through the SBI's debug console
+ *     work     works on all harts and tells how much it got done (work.c)
+ *     wake     sleeps again and again and tells how late it woke up (work.c)
+ *     idle     sleeps (work.c)
+ *     check    looks after its RAM and its timer (self_check.c)
+ *
+ * Parameters are behind the role, as in `work span=1000`.
  */
 #include "console.h"
 #include "fdt.h"
+#include "roles.h"
 #include "sbi.h"
 #include "string.h"
-
-#define MS    10000UL /* ticks of the clock */
-#define NEVER (-1UL)
 
 #define SPIN_TIME (2000 * MS)
 #define BOOTS	  30
@@ -23,7 +27,25 @@
 #define TICK	  (10 * MS)
 #define LINES	  5000
 
-static volatile u64 *taken(void)
+static const char *bootargs;
+
+u64 parameter(const char *name, u64 otherwise)
+{
+	size_t length = strlen(name);
+
+	for (const char *at = bootargs; *at; at++) {
+		u64 value = 0;
+
+		if (*at != ' ' || strncmp(at + 1, name, length) != 0 || at[1 + length] != '=')
+			continue;
+		for (at += length + 2; *at >= '0' && *at <= '9'; at++)
+			value = value * 10 + (u64)(*at - '0');
+		return value;
+	}
+	return otherwise;
+}
+
+volatile u64 *ticks_taken(void)
 {
 	return &hart_self()->interrupts[CAUSE_TIMER_INTERRUPT];
 }
@@ -73,7 +95,7 @@ static void ticks(void)
 		u64 when = rdtime() + TICK, late;
 
 		sbi_set_timer(when);
-		while (*taken() < i)
+		while (*ticks_taken() < i)
 			wfi();
 		late = rdtime() - when;
 		latest = late > latest ? late : latest;
@@ -109,9 +131,18 @@ static const struct {
 	const char *name;
 	void (*play)(void);
 } roles[] = {
-	{ "spin", spin },   { "brief", brief }, { "reboot", reboot },
-	{ "ticks", ticks }, { "print", lines }, { "dbcn", debug_console },
+	{ "spin", spin },   { "brief", brief },	       { "reboot", reboot }, { "ticks", ticks },
+	{ "print", lines }, { "dbcn", debug_console }, { "work", work },     { "wake", wake },
+	{ "idle", idle },   { "check", self_check },
 };
+
+static bool is_role(const char *name)
+{
+	size_t length = strlen(name);
+
+	return strncmp(bootargs, name, length) == 0 &&
+	       (bootargs[length] == '\0' || bootargs[length] == ' ');
+}
 
 void guest_main(void)
 {
@@ -122,12 +153,13 @@ void guest_main(void)
 	interrupts_on();
 	if (!fdt_find(boot_fdt, "/chosen", "bootargs", &role))
 		sbi_shutdown(SBI_SRST_SYSTEM_FAILURE);
+	bootargs = (const char *)role.data;
 	for (unsigned i = 0; i < ARRAY_SIZE(roles); i++) {
-		if (strcmp((const char *)role.data, roles[i].name) == 0) {
+		if (is_role(roles[i].name)) {
 			roles[i].play();
 			sbi_shutdown(SBI_SRST_NO_REASON);
 		}
 	}
-	print("BAD role %s\n", (const char *)role.data);
+	print("BAD role %s\n", bootargs);
 	sbi_shutdown(SBI_SRST_SYSTEM_FAILURE);
 }

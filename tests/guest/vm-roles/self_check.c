@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A VM that looks after itself: its RAM keeps what was written, its timer ticks all arrive. */
+#include "console.h"
+#include "fdt.h"
+#include "roles.h"
+#include "sbi.h"
+
+#define TICK (10 * MS)
+
+extern char __image_end[];
+
+static u64 pattern(u64 name, u64 address)
+{
+	return (address ^ name << 40) * 0x9e3779b97f4a7c15UL;
+}
+
+/* The device tree lies at the end of RAM: what is before it and behind the image is free. */
+static u64 *first_word(void)
+{
+	return (u64 *)(((u64)__image_end + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1));
+}
+
+static u64 *last_word(void)
+{
+	return (u64 *)((u64)boot_fdt & ~(PAGE_SIZE - 1));
+}
+
+static void fill(u64 name)
+{
+	for (u64 *word = first_word(); word < last_word(); word++)
+		*word = pattern(name, (u64)word);
+}
+
+static u64 count_wrong(u64 name)
+{
+	u64 wrong = 0;
+
+	for (u64 *word = first_word(); word < last_word(); word++)
+		wrong += *word != pattern(name, (u64)word);
+	return wrong;
+}
+
+/* A tick every 10 ms until then; one that is late comes at once. Returns how many came. */
+static u64 take_ticks(u64 from, u64 until)
+{
+	u64 before = *ticks_taken();
+
+	for (u64 when = from + TICK; when <= until; when += TICK) {
+		u64 seen = *ticks_taken();
+
+		sbi_set_timer(when);
+		while (*ticks_taken() == seen)
+			wfi();
+		if (rdtime() < when)
+			return 0;
+	}
+	return *ticks_taken() - before;
+}
+
+/* `name` (a number) is part of the pattern; it all ends `span` ms after the VM's start. */
+void self_check(void)
+{
+	u64 name = parameter("name", 0), until = parameter("span", 1000) * MS;
+	u64 filled_at, ticks, wrong;
+
+	fill(name);
+	filled_at = rdtime();
+	print("check %lu: filled %lu KiB\n", name, ((u64)last_word() - (u64)first_word()) >> 10);
+	ticks = take_ticks(filled_at, until);
+	wrong = count_wrong(name);
+	print("check %lu: %lu words are wrong, %lu ticks of %lu came\n", name, wrong, ticks,
+	      filled_at < until ? (until - filled_at) / TICK : 0);
+}

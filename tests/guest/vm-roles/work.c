@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Roles that measure what a VM gets: harts for work, and the time until one that sleeps wakes up.
+ */
+#include "console.h"
+#include "roles.h"
+#include "sbi.h"
+
+#define SAMPLES_MAX 2000
+
+static volatile u64 rounds[HART_MAX], nr_done;
+
+/*
+ * A thousand instructions and a few: with --icount, a microsecond. In one piece, which an emulator
+ * runs much faster than a loop.
+ */
+static void round_of_work(void)
+{
+	asm volatile(".rept 997\n\tnop\n\t.endr");
+}
+
+static u64 work_until(u64 end)
+{
+	u64 done = 0;
+
+	for (; rdtime() < end; done++)
+		round_of_work();
+	return done;
+}
+
+/* Rounds done from `from` to `from` + `span` (ms of the VM's clock), and some more work behind it,
+ * so that all VMs are busy while any of them measures. */
+static void measure(u64 n)
+{
+	u64 from = parameter("from", 100), end = from + parameter("span", 1000);
+
+	work_until(from * MS);
+	rounds[n] = work_until(end * MS);
+	work_until((end + parameter("after", 100)) * MS);
+	__atomic_fetch_add(&nr_done, 1, __ATOMIC_RELEASE);
+}
+
+void work(void)
+{
+	unsigned n = hart_count();
+	u64 sum = 0;
+
+	for (unsigned i = 1; i < n; i++)
+		hart_start(hart_nth(i), measure, i);
+	measure(0);
+	while (__atomic_load_n(&nr_done, __ATOMIC_ACQUIRE) < n)
+		;
+	for (unsigned i = 0; i < n; i++)
+		sum += rounds[i];
+	print("work: %lu rounds\n", sum);
+}
+
+static void sort(u64 *values, unsigned count)
+{
+	for (unsigned i = 1; i < count; i++) {
+		u64 value = values[i];
+		unsigned j = i;
+
+		for (; j > 0 && values[j - 1] > value; j--)
+			values[j] = values[j - 1];
+		values[j] = value;
+	}
+}
+
+/* Sleeps `count` times until a timer wakes it, every `every` ms; works for `busy` us in between. */
+void wake(void)
+{
+	static u64 late[SAMPLES_MAX];
+	unsigned count = (unsigned)parameter("count", 500);
+	u64 every = parameter("every", 10) * MS, busy = parameter("busy", 0) * MS / 1000;
+	u64 when = parameter("from", 100) * MS;
+
+	for (unsigned i = 0; i < count; i++, when += every) {
+		u64 before = *ticks_taken();
+
+		sbi_set_timer(when);
+		while (*ticks_taken() == before)
+			wfi();
+		late[i] = rdtime() - when;
+		work_until(when + busy);
+	}
+	sort(late, count);
+	print("wake: worst %lu us, 99 of 100 within %lu us, half within %lu us\n",
+	      late[count - 1] / 10, late[count * 99 / 100] / 10, late[count / 2] / 10);
+}
+
+/* Asleep for `span` ms. */
+void idle(void)
+{
+	sbi_set_timer(parameter("span", 1000) * MS);
+	while (*ticks_taken() == 0)
+		wfi();
+	print("idle: awake\n");
+}
