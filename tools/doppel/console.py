@@ -29,7 +29,7 @@ class OutputLost(Exception):
 
 
 class Keyboard:
-    """Turns typed bytes into bytes for the guest: Ctrl-] q leaves, all else passes unchanged."""
+    """Ctrl-] q leaves; all else passes unchanged, other escapes are the hypervisor's to read."""
 
     def __init__(self, escapes):
         self.escapes = escapes

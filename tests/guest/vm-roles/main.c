@@ -12,6 +12,7 @@
  *     wake     sleeps again and again and tells how late it woke up (work.c)
  *     idle     sleeps (work.c)
  *     check    looks after its RAM and its timer (self_check.c)
+ *     echo     echoes what is typed until Ctrl-D, and tells a checksum (echo.c)
  *
  * Parameters are behind the role, as in `work span=1000`.
  */
@@ -133,7 +134,7 @@ static const struct {
 } roles[] = {
 	{ "spin", spin },   { "brief", brief },	       { "reboot", reboot }, { "ticks", ticks },
 	{ "print", lines }, { "dbcn", debug_console }, { "work", work },     { "wake", wake },
-	{ "idle", idle },   { "check", self_check },
+	{ "idle", idle },   { "check", self_check },   { "echo", echo },
 };
 
 static bool is_role(const char *name)

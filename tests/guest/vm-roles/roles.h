@@ -22,4 +22,7 @@ void idle(void);
 /* self_check.c */
 void self_check(void);
 
+/* echo.c */
+void echo(void);
+
 #endif
