@@ -78,7 +78,8 @@ enum terminal_style terminal_style(const struct console *console)
 
 	if (console == terminal.monitor)
 		return console == focus ? TERMINAL_RAW : TERMINAL_LINES;
-	if (terminal_shows_all() && __atomic_load_n(&terminal.nr_vms, __ATOMIC_RELAXED) > 1)
+	if (terminal_shows_all() &&
+	    (focus == terminal.monitor || __atomic_load_n(&terminal.nr_vms, __ATOMIC_RELAXED) > 1))
 		return TERMINAL_LINES;
 	return console == focus ? TERMINAL_RAW : TERMINAL_HIDDEN;
 }
