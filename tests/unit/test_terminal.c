@@ -508,6 +508,30 @@ static void messages_wait_and_are_counted(void **state)
 	assert_non_null(strstr(lost, " messages were lost\r\ndoppel: the next\r\n"));
 }
 
+/* The queue to the port, as another hart might meet it. */
+static void shown_text_is_not_divided(void **state)
+{
+	static const char owner;
+	unsigned budget = 100;
+
+	(void)state;
+	start(false, false, 1);
+	assert_true(log_show(&owner, false, (const u8 *)"one", 3));
+	assert_true(log_push(&budget));
+	assert_int_equal(budget, 97);
+	assert_true(log_show(&owner, true, (const u8 *)" two", 4));
+	log_info("message");
+	assert_null(log_line_owner());
+	assert_false(log_show(&owner, true, (const u8 *)"three", 5)); /* its line has ended */
+	host.room = 2;
+	assert_true(log_show(&owner, false, (const u8 *)"four\n", 5));
+	assert_false(log_push(&budget));
+	assert_false(log_show(&owner, false, (const u8 *)"five\n", 5)); /* while that goes out */
+	host.room = PLENTY;
+	assert_true(log_push(&budget));
+	shows("one two\r\ndoppel: message\r\nfour\n");
+}
+
 /* Many lines of three VMs and the hypervisor, through a port that takes a few bytes now and then.
  */
 static void lines_never_mix(void **state)
@@ -818,6 +842,20 @@ static void nothing_points_to_a_destroyed_console(void **state)
 	assert_null(find("1"));
 }
 
+/* A new console that happens to lie in the same place does not continue the line of the old one. */
+static void a_new_console_begins_a_new_line(void **state)
+{
+	(void)state;
+	start(false, false, 1);
+	say(0, "old");
+	console_destroy(&vms[0].console);
+	assert_true(console_create(&vms[0].console, names[0], port_ready, &vms[0]));
+	terminal_focus(&vms[0].console);
+	say(0, "new\r\n");
+	settle(1);
+	shows("old\r\nnew\r\n");
+}
+
 #define TEST(name) cmocka_unit_test_teardown(name, stop)
 
 int main(void)
@@ -835,6 +873,7 @@ int main(void)
 		TEST(messages_are_lines),
 		TEST(a_message_cuts_a_raw_line),
 		TEST(messages_wait_and_are_counted),
+		TEST(shown_text_is_not_divided),
 		TEST(lines_never_mix),
 		TEST(changing_the_mode),
 		TEST(the_monitor_is_seen_and_typed_at),
@@ -848,6 +887,7 @@ int main(void)
 		TEST(draining_has_an_end),
 		TEST(flushing_waits_for_the_user),
 		TEST(nothing_points_to_a_destroyed_console),
+		TEST(a_new_console_begins_a_new_line),
 	};
 
 	return RUN_TESTS(tests);
