@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Guest programs: every tests/guest/NAME/*.c becomes build/guest/NAME.elf, tests/bench/*.c build/guest/bench.elf.
-# A Linux program, tests/bench/linux/micro.c, becomes build/guest/linux-micro. The guests of examples/ are
-# build/guest/busy.elf and build/guest/hello.elf. Included by the Makefile; goal `guests`. CROSS_COMPILE=prefix or LLVM=1 choose the toolchain.
+# Linux programs: tests/bench/linux/micro.c becomes build/guest/linux-micro, tests/isolation/selfcheck.c
+# build/guest/selfcheck. The guests of examples/ are build/guest/busy.elf and build/guest/hello.elf.
+# Included by the Makefile; goal `guests`. CROSS_COMPILE=prefix or LLVM=1 choose the toolchain.
 
 CROSS_COMPILE ?= riscv64-unknown-elf-
 ifeq ($(LLVM),1)
@@ -27,7 +28,8 @@ guest-objs = $(patsubst %,$(GUEST_BUILD)/%.o,$(basename $(wildcard $(1)/*.c $(1)
 guest-q = $(if $(V),,@echo "  $(1)	$@";)
 
 .PHONY: guests
-guests: $(GUEST_ELFS) $(GUEST_BUILD)/busy.elf $(GUEST_BUILD)/hello.elf $(GUEST_BUILD)/linux-micro
+guests: $(GUEST_ELFS) $(GUEST_BUILD)/busy.elf $(GUEST_BUILD)/hello.elf $(GUEST_BUILD)/linux-micro \
+	$(GUEST_BUILD)/selfcheck
 
 $(GUEST_BUILD)/%.o: %.c guest/guest.mk
 	$(call guest-q,CC)mkdir -p $(@D) && $(GUEST_CC) $(CFLAGS_GUEST) -c $< -o $@
@@ -48,10 +50,13 @@ $(eval $(call guest-link,busy,guest/busy))
 $(GUEST_BUILD)/hello.elf: $(call guest-objs,guest/hello) guest/lib/guest.ld
 	$(call guest-q,LD)$(GUEST_LD) $(LDFLAGS_GUEST) -o $@ $(filter %.o,$^)
 
-# A program for a Linux guest: static, without a C library.
-$(GUEST_BUILD)/linux-micro: tests/bench/linux/micro.c tests/bench/linux/linux.ld guest/guest.mk
-	$(call guest-q,CC)mkdir -p $(@D) && \
-	$(GUEST_CC) $(CFLAGS_GUEST) -c $< -o $@.o && \
-	$(GUEST_LD) -nostdlib -static --no-relax -z noexecstack -T tests/bench/linux/linux.ld -o $@ $@.o
+# Programs for a Linux guest: static, without a C library.
+define linux-link
+$(GUEST_BUILD)/$(1): $(GUEST_BUILD)/$(2).o tests/bench/linux/linux.ld
+	$$(call guest-q,LD)$(GUEST_LD) -nostdlib -static --no-relax -z noexecstack \
+		-T tests/bench/linux/linux.ld -o $$@ $$<
+endef
+$(eval $(call linux-link,linux-micro,tests/bench/linux/micro))
+$(eval $(call linux-link,selfcheck,tests/isolation/selfcheck))
 
 -include $(shell find $(GUEST_BUILD) -name '*.d' 2>/dev/null)
