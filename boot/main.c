@@ -6,6 +6,7 @@
 #include "core/timer.h"
 #include "dev/terminal.h"
 #include "lib/string.h"
+#include "mem/canary.h"
 #include "mem/hyp_map.h"
 #include "mem/page.h"
 #include "mem/ram_pool.h"
@@ -43,7 +44,7 @@ u32 harts_are_ready;
 void boot_main(u64 hartid, hpa_t device_tree) __attribute__((noreturn));
 void boot_secondary(void) __attribute__((noreturn));
 
-extern char image_text_start[], image_end[];
+extern char image_text_start[], image_rodata_end[], image_end[];
 
 static void __attribute__((noreturn)) refuse(const char *why)
 {
@@ -296,6 +297,8 @@ static void boot_on_own_stack(void)
 	open_catalog();
 	init_terminal();
 	create_vms();
+	if (machine_option("canary"))
+		canary_plant(image_text_start, (u64)(image_rodata_end - image_text_start));
 	run_set_all_over(monitor_vms_over);
 	choose_focus();
 	start_vms();

@@ -14,7 +14,8 @@
 
 #include "lib/types.h"
 
-/* The virtual address of the window onto guest RAM. Only mem/guest_memory.c may use it. */
+/* The virtual address of the window onto guest RAM. Only mem/guest_memory.c and mem/canary.c use
+ * it. */
 #ifndef WINDOW_BASE
 #define WINDOW_BASE 0xffffffc000000000UL
 #endif

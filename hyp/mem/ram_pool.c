@@ -5,9 +5,15 @@
 
 #define MAX_RANGES 64
 
+/* Sorted by address; two ranges never touch. */
+struct ranges {
+	struct ram_piece range[MAX_RANGES];
+	unsigned count;
+};
+
 static struct spinlock lock;
-static struct ram_piece ranges[MAX_RANGES];
-static unsigned nr_ranges;
+static struct ranges vacant;	/* nobody's now */
+static struct ranges untouched; /* nobody's since boot */
 static bool is_recycled;
 
 static u64 end_of(const struct ram_piece *piece)
@@ -15,63 +21,74 @@ static u64 end_of(const struct ram_piece *piece)
 	return piece->start.v + piece->size;
 }
 
-static void remove_range(unsigned index)
+static void remove_range(struct ranges *ranges, unsigned index)
 {
-	nr_ranges--;
-	for (unsigned i = index; i < nr_ranges; i++)
-		ranges[i] = ranges[i + 1];
+	ranges->count--;
+	for (unsigned i = index; i < ranges->count; i++)
+		ranges->range[i] = ranges->range[i + 1];
 }
 
 /* A table that is full forgets the range: RAM is lost, nothing is given out twice. */
-static void insert_range(u64 start, u64 end)
+static void insert_range(struct ranges *ranges, u64 start, u64 end)
 {
+	struct ram_piece *range = ranges->range;
 	unsigned at = 0;
 
-	if (start >= end || nr_ranges == MAX_RANGES)
+	if (start >= end || ranges->count == MAX_RANGES)
 		return;
-	while (at < nr_ranges && ranges[at].start.v < start)
+	while (at < ranges->count && range[at].start.v < start)
 		at++;
-	for (unsigned i = nr_ranges; i > at; i--)
-		ranges[i] = ranges[i - 1];
-	ranges[at] = (struct ram_piece){ HPA(start), end - start };
-	nr_ranges++;
-	if (at + 1 < nr_ranges && end == ranges[at + 1].start.v) {
-		ranges[at].size += ranges[at + 1].size;
-		remove_range(at + 1);
+	for (unsigned i = ranges->count; i > at; i--)
+		range[i] = range[i - 1];
+	range[at] = (struct ram_piece){ HPA(start), end - start };
+	ranges->count++;
+	if (at + 1 < ranges->count && end == range[at + 1].start.v) {
+		range[at].size += range[at + 1].size;
+		remove_range(ranges, at + 1);
 	}
-	if (at > 0 && end_of(&ranges[at - 1]) == start) {
-		ranges[at - 1].size += ranges[at].size;
-		remove_range(at);
+	if (at > 0 && end_of(&range[at - 1]) == start) {
+		range[at - 1].size += range[at].size;
+		remove_range(ranges, at);
 	}
 }
 
-static void cut_range(u64 start, u64 end)
+static void cut_range(struct ranges *ranges, u64 start, u64 end)
 {
-	for (unsigned i = 0; i < nr_ranges;) {
-		struct ram_piece range = ranges[i];
+	for (unsigned i = 0; i < ranges->count;) {
+		struct ram_piece range = ranges->range[i];
 
 		if (end_of(&range) <= start || range.start.v >= end) {
 			i++;
 			continue;
 		}
-		remove_range(i);
-		insert_range(range.start.v, MIN(start, end_of(&range)));
-		insert_range(MAX(end, range.start.v), end_of(&range));
+		remove_range(ranges, i);
+		insert_range(ranges, range.start.v, MIN(start, end_of(&range)));
+		insert_range(ranges, MAX(end, range.start.v), end_of(&range));
 		i = 0;
 	}
 }
 
+/* Somebody gets it. Lock held. */
+static void cut(u64 start, u64 end)
+{
+	cut_range(&vacant, start, end);
+	cut_range(&untouched, start, end);
+}
+
 void ram_pool_add(hpa_t start, u64 size)
 {
+	u64 first = ALIGN_UP(start.v, RAM_GRANULE), end = ALIGN_DOWN(start.v + size, RAM_GRANULE);
+
 	spin_lock(&lock);
-	insert_range(ALIGN_UP(start.v, RAM_GRANULE), ALIGN_DOWN(start.v + size, RAM_GRANULE));
+	insert_range(&vacant, first, end);
+	insert_range(&untouched, first, end);
 	spin_unlock(&lock);
 }
 
 void ram_pool_reserve(hpa_t start, u64 size)
 {
 	spin_lock(&lock);
-	cut_range(ALIGN_DOWN(start.v, RAM_GRANULE), ALIGN_UP(start.v + size, RAM_GRANULE));
+	cut(ALIGN_DOWN(start.v, RAM_GRANULE), ALIGN_UP(start.v + size, RAM_GRANULE));
 	spin_unlock(&lock);
 }
 
@@ -79,8 +96,8 @@ static u64 free_bytes(void)
 {
 	u64 sum = 0;
 
-	for (unsigned i = 0; i < nr_ranges; i++)
-		sum += ranges[i].size;
+	for (unsigned i = 0; i < vacant.count; i++)
+		sum += vacant.range[i].size;
 	return sum;
 }
 
@@ -99,9 +116,9 @@ static struct ram_piece find_gigapages(u64 want)
 {
 	struct ram_piece best = { HPA(0), 0 };
 
-	for (unsigned i = 0; i < nr_ranges; i++) {
-		u64 start = ALIGN_UP(ranges[i].start.v, GIB(1));
-		u64 end = ALIGN_DOWN(end_of(&ranges[i]), GIB(1));
+	for (unsigned i = 0; i < vacant.count; i++) {
+		u64 start = ALIGN_UP(vacant.range[i].start.v, GIB(1));
+		u64 end = ALIGN_DOWN(end_of(&vacant.range[i]), GIB(1));
 		u64 size = start < end ? MIN(end - start, ALIGN_DOWN(want, GIB(1))) : 0;
 
 		if (size > best.size)
@@ -118,8 +135,8 @@ static struct ram_piece find_best_fit(u64 want)
 {
 	const struct ram_piece *best = NULL;
 
-	for (unsigned i = 0; i < nr_ranges; i++) {
-		const struct ram_piece *range = &ranges[i];
+	for (unsigned i = 0; i < vacant.count; i++) {
+		const struct ram_piece *range = &vacant.range[i];
 		bool fits = range->size >= want;
 
 		if (!best || (fits && (best->size < want || range->size < best->size)) ||
@@ -137,7 +154,7 @@ static void put_back(const struct ram_piece *pieces, unsigned count)
 {
 	spin_lock(&lock);
 	for (unsigned i = 0; i < count; i++)
-		insert_range(pieces[i].start.v, end_of(&pieces[i]));
+		insert_range(&vacant, pieces[i].start.v, end_of(&pieces[i]));
 	spin_unlock(&lock);
 }
 
@@ -153,7 +170,7 @@ unsigned ram_pool_take(u64 size, struct ram_piece pieces[RAM_MAX_PIECES])
 			piece = find_best_fit(size);
 		if (!piece.size)
 			break;
-		cut_range(piece.start.v, end_of(&piece));
+		cut(piece.start.v, end_of(&piece));
 		pieces[count++] = piece;
 		size -= piece.size;
 	}
@@ -177,14 +194,24 @@ bool ram_pool_is_recycled(void)
 	return __atomic_load_n(&is_recycled, __ATOMIC_RELAXED);
 }
 
-bool ram_pool_range(unsigned index, struct ram_piece *range)
+static bool get_range(const struct ranges *ranges, unsigned index, struct ram_piece *range)
 {
 	bool found;
 
 	spin_lock(&lock);
-	found = index < nr_ranges;
+	found = index < ranges->count;
 	if (found)
-		*range = ranges[index];
+		*range = ranges->range[index];
 	spin_unlock(&lock);
 	return found;
+}
+
+bool ram_pool_range(unsigned index, struct ram_piece *range)
+{
+	return get_range(&vacant, index, range);
+}
+
+bool ram_pool_untouched(unsigned index, struct ram_piece *range)
+{
+	return get_range(&untouched, index, range);
 }

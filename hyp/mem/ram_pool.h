@@ -39,4 +39,8 @@ u64 ram_pool_free(void);
 /* The range number index of the pool, for mapping all of it; false behind the last. */
 bool ram_pool_range(unsigned index, struct ram_piece *range);
 
+/* The same of the RAM that nobody has had since boot: it holds what reset, or canary_plant(), left.
+ */
+bool ram_pool_untouched(unsigned index, struct ram_piece *range);
+
 #endif

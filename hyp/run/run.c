@@ -2,6 +2,7 @@
 /* The life of a hart: take a vCPU, run it until it leaves, take the next. */
 #include "run/run.h"
 #include "dev/terminal.h"
+#include "mem/canary.h"
 #include "run/exit.h"
 #include "run/stats.h"
 #include "vcpu/interrupts.h"
@@ -34,6 +35,8 @@ void run_exit(u16 code)
 {
 	terminal_flush();
 	stats_show();
+	if (!canary_check())
+		code = EXIT_PANIC; /* a bug of our own, too */
 	terminal_flush();
 	machine_exit(code);
 }

@@ -22,7 +22,7 @@ void run_request_work(void);
 /* Called on any hart, without locks, when the last VM that was alive is over; set at boot. */
 void run_set_all_over(void (*all_over)(void));
 
-/* Ends the machine, with its counters shown if that was asked for. */
+/* Ends the machine, with its counters shown and the canary checked if that was asked for. */
 void run_exit(u16 code) __attribute__((noreturn));
 
 #endif

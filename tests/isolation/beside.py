@@ -62,10 +62,12 @@ def mix(value):
 class Run:
     """
     One run of both VMs to their ends. `words` are the victim's (selfcheck.c), `attack` the
-    attacker's bootargs. The one that comes first in the description has the terminal first.
+    attacker's bootargs. The one that comes first in the description has the terminal first;
+    `consoles` is the launcher's option.
     """
 
-    def __init__(self, qemu, attack, *args, words="", vcpus=(1, 4), attacker_first=False, typed=b""):
+    def __init__(self, qemu, attack, *args, words="", vcpus=(1, 4), attacker_first=False, typed=b"",
+                 consoles="all"):
         with tempfile.TemporaryDirectory() as directory:
             path = pathlib.Path(directory, "vms.dts")
             image = pathlib.Path(directory, "initrd")
@@ -74,7 +76,8 @@ class Run:
                      NEIGHBOUR.format(vcpus=vcpus[1], kernel=ATTACKER, words=attack)]
             path.write_text('/dts-v1/;\n/ { compatible = "doppel,vms";\n%s\n};\n' %
                             "\n".join(nodes[::-1] if attacker_first else nodes))
-            command = [str(ROOT / "doppel"), "run", str(path), "--qemu", qemu, "--no-trace"]
+            command = [str(ROOT / "doppel"), "run", str(path), "--qemu", qemu, "--no-trace", "--canary"]
+            command += ["--consoles", consoles]
             command += ["--timeout", os.environ.get("DOPPEL_TEST_TIMEOUT", str(TIMEOUT)), *args]
             done = subprocess.run(command, input=typed, stdout=subprocess.PIPE,
                                   stderr=subprocess.STDOUT, check=False)
@@ -112,6 +115,9 @@ class Run:
         """What is wrong with the victim and with the hypervisor, in words; empty: nothing."""
         found = self.find(r".*(?:selfcheck: FAILED|BUG:|Oops|Kernel panic|rcu.*stall).*", "victim")
         found += self.find(r"doppel: (?:error: )?(?:PANIC on hart|.*killed: ).*")
+        found += self.find(r"doppel: (?:error: )?canary: .*")
+        if not self.find(r"stat doppel canary\.pages [1-9]\d*"):
+            found.append("the canary was not checked")
         if self.status != 0:
             found.append("status %d" % self.status)
         if self.lines_lost:

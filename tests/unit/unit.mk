@@ -17,6 +17,8 @@ UNIT_vmid := hyp/stage2/vmid.c
 UNIT_tlb := hyp/stage2/tlb.c hyp/stage2/vmid.c
 UNIT_page := hyp/mem/page.c
 UNIT_ram_pool := hyp/mem/ram_pool.c
+UNIT_canary := hyp/mem/canary.c hyp/mem/ram_pool.c
+UNIT_CFLAGS_canary := -DWINDOW_BASE=0UL
 UNIT_guest_memory := hyp/mem/guest_memory.c hyp/mem/ram_pool.c
 UNIT_CFLAGS_guest_memory := -DWINDOW_BASE=0UL
 UNIT_insn := hyp/riscv/insn.c

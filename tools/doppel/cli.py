@@ -124,6 +124,8 @@ def _add_run(verbs):
                       help="the monitor answers vms, info and stats in JSON, a line each")
     mode.add_argument("--stats", action="store_true", help="print counters at the end")
     mode.add_argument("--no-trace", action="store_true", help="do not note the last exits")
+    mode.add_argument("--canary", action="store_true",
+                      help="check at the end that memory which is no VM's has not changed")
     mode.add_argument("--log", choices=LOG_LEVELS, default="info",
                       help="the hypervisor's messages (default info)")
     mode.add_argument("--timeout", type=positive_seconds, metavar="S",

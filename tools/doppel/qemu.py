@@ -73,6 +73,8 @@ def hypervisor_words(options):
         words.append("escape=on")
     if options.json:
         words.append("json")
+    if options.canary:
+        words.append("canary")
     return " ".join(words)
 
 
