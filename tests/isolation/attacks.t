@@ -14,8 +14,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import beside  # noqa: E402
 
 TAP = beside.Tap()
-ATTACK_MS = 1500
-BOOT_MS = 4000          # the victim needs less, unless the test machine is busy: no harm then
+ATTACK_MS = 1000
+BOOT_MS = 3000          # the victim needs less, unless the test machine is busy: no harm then
 REST_MS = 2500          # what reboots and the ends of attacks take, and some time in peace
 TICKS_A_SECOND = 50     # the victim's kernel has 250, and at least a third of a hart
 TYPED = b"typed to one who does not read\n" * 330    # 10 KiB
