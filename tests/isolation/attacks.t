@@ -16,7 +16,8 @@ import beside  # noqa: E402
 TAP = beside.Tap()
 ATTACK_MS = 1000
 BOOT_MS = 3000          # the victim needs less, unless the test machine is busy: no harm then
-REST_MS = 2500          # what reboots and the ends of attacks take, and some time in peace
+BETWEEN_MS = 400        # what the end of an attack and the reboot behind it take, on a busy machine
+REST_MS = 1500          # in peace
 TICKS_A_SECOND = 50     # the victim's kernel has 250, and at least a third of a hart
 TYPED = b"typed to one who does not read\n" * 330    # 10 KiB
 
@@ -41,7 +42,7 @@ def check_attacker(run, roles, label):
 
 def test_attacks(qemu, label, roles):
     """One after another, with two vCPUs more than there are harts."""
-    end = BOOT_MS + len(roles) * ATTACK_MS + REST_MS
+    end = BOOT_MS + len(roles) * (ATTACK_MS + BETWEEN_MS) + REST_MS
     run = beside.Run(
         qemu, "attack=%s ms=%d after=%d" % (",".join(roles), ATTACK_MS, BOOT_MS),
         "--host-cpus", "2", words="selfcheck.end=%d" % end)
@@ -52,7 +53,7 @@ def test_attacks(qemu, label, roles):
 def test_terminal(qemu, label, roles):
     """The attacker has the terminal, prints, and never reads what is typed. One hart for all."""
     label = "the attacker at the terminal, " + label
-    end = BOOT_MS + len(roles) * ATTACK_MS + REST_MS
+    end = BOOT_MS + len(roles) * (ATTACK_MS + BETWEEN_MS) + REST_MS
     run = beside.Run(
         qemu, "attack=%s ms=%d after=%d" % (",".join(roles), ATTACK_MS, BOOT_MS),
         "--host-cpus", "1", words="selfcheck.end=%d" % end, vcpus=(1, 2),
