@@ -188,11 +188,6 @@ enum command_result command_fail(const char *fmt, ...)
 	return COMMAND_FAILED;
 }
 
-enum command_result command_answer(const char *problem)
-{
-	return problem ? command_fail("%s", problem) : COMMAND_DONE;
-}
-
 const char *command_percent(u64 permille, char text[COMMAND_PERCENT_SIZE])
 {
 	snprintf(text, COMMAND_PERCENT_SIZE, "%lu.%lu", permille / 10, permille % 10);

@@ -45,9 +45,6 @@ void command_sink(void *ctx, char c);
 /* Says what is wrong and what to do about it; always COMMAND_FAILED. */
 enum command_result command_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* The same for a sentence that may be NULL: then COMMAND_DONE. */
-enum command_result command_answer(const char *problem);
-
 /* Whether the answer is to be one line of JSON; command_json() begins it. */
 bool command_wants_json(void);
 struct json command_json(void);
@@ -78,7 +75,7 @@ bool command_is_in_script(void);
 
 /* --- The monitor's own (monitor.c) */
 
-/* Ends the machine when everything has been shown. */
+/* Ends the machine soon. */
 void monitor_end(u16 exit_code);
 
 /* Leaves the monitor for the console of a VM; NULL: of the one that was seen last. */

@@ -12,7 +12,7 @@
 static enum command_result show_state(const struct vm *vm, const char *problem)
 {
 	if (problem)
-		return command_fail("%s", problem);
+		return command_fail("%s: %s", vm->name, problem);
 	command_print("%s: %s\n", vm->name, vm_state_name(vm->state));
 	return COMMAND_DONE;
 }
@@ -65,7 +65,7 @@ enum command_result command_stop(const struct words *words)
 	u64 deadline = time_now() + time_from_ns(STOP_PATIENCE_NS);
 
 	if (!vm || problem)
-		return vm ? command_fail("%s", problem) : COMMAND_FAILED;
+		return vm ? command_fail("%s: %s", vm->name, problem) : COMMAND_FAILED;
 	stops[vm->id].deadline = deadline;
 	stops[vm->id].boots = vm->nr_boots;
 	stop_timer.expired = stop_expired;
@@ -131,9 +131,16 @@ enum command_result command_create(const struct words *words)
 
 enum command_result command_destroy(const struct words *words)
 {
-	struct vm *vm = command_vm(words->word[1]);
+	const char *name = words->word[1], *problem;
+	struct vm *vm = command_vm(name);
 
-	return vm ? command_answer(vm_destroy(vm)) : COMMAND_FAILED;
+	if (!vm)
+		return COMMAND_FAILED;
+	problem = vm_destroy(vm);
+	if (problem)
+		return command_fail("%s: %s", name, problem);
+	command_print("%s: destroyed\n", name);
+	return COMMAND_DONE;
 }
 
 enum command_result command_console(const struct words *words)

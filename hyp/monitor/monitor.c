@@ -28,6 +28,13 @@ static bool was_opened, knows_banner;
 /* The script; at NULL: none, or it is over. */
 static const char *script, *script_end;
 
+/*
+ * The line that is to be run when everything before it is on the screen: what it makes others say
+ * comes behind it.
+ */
+static char pending[LINE_SIZE];
+static bool has_pending, pending_is_cut;
+
 /* The command that waits, or NULL. */
 static enum command_result (*poll)(void);
 static struct timer timer;
@@ -192,20 +199,6 @@ static void after_command(enum command_result result)
 		line_show(&line);
 }
 
-/* The next line of the script into text. False: it is too long. */
-static bool next_script_line(char text[LINE_SIZE])
-{
-	size_t length = 0;
-
-	while (script + length < script_end && script[length] != '\n')
-		length++;
-	snprintf(text, LINE_SIZE, "%.*s", (int)MIN(length, (size_t)LINE_SIZE), script);
-	script += length;
-	if (script < script_end)
-		script++;
-	return length < LINE_SIZE;
-}
-
 static bool is_comment(const char *text)
 {
 	while (*text == ' ' || *text == '\t' || *text == '\r')
@@ -220,32 +213,42 @@ static void end_script(void)
 	monitor_leave(NULL);
 }
 
-/* In two steps: the command is shown before what it makes happen. */
-static void run_script(void)
+/* The next line of the script is pending, unless it is a comment. */
+static void next_script_line(void)
 {
-	static char text[LINE_SIZE];
-	static bool is_shown, fits;
+	size_t length = 0, left = (size_t)(script_end - script);
 
-	if (is_shown) {
-		is_shown = false;
-		after_command(
-			fits ? command_run(text)
-			     : command_fail("the line is longer than %d bytes", LINE_SIZE - 1));
-	} else if (script == script_end) {
+	if (!left) {
 		end_script();
-	} else {
-		fits = next_script_line(text);
-		is_shown = !is_comment(text);
-		if (is_shown)
-			command_print(PROMPT "%s\n", text);
+		return;
 	}
+	while (length < left && script[length] != '\n')
+		length++;
+	snprintf(pending, sizeof(pending), "%.*s", (int)MIN(length, sizeof(pending)), script);
+	pending_is_cut = length >= sizeof(pending);
+	script += MIN(length + 1, left);
+	has_pending = !is_comment(pending);
+	if (has_pending)
+		command_print(PROMPT "%s\n", pending);
+}
+
+static void run_pending(void)
+{
+	bool is_cut = pending_is_cut;
+
+	has_pending = pending_is_cut = false;
+	after_command(is_cut ? command_fail("the line is longer than %d bytes", LINE_SIZE - 1)
+			     : command_run(pending));
 }
 
 static void feed(u8 byte)
 {
 	switch (line_feed(&line, byte)) {
 	case LINE_GOES_ON: break;
-	case LINE_IS_COMPLETE: after_command(command_run(line.text)); break;
+	case LINE_IS_COMPLETE:
+		memcpy(pending, line.text, sizeof(pending));
+		has_pending = true;
+		break;
 	case LINE_IS_CANCELLED: line_show(&line); break;
 	case LINE_IS_END: monitor_leave(NULL); break;
 	}
@@ -276,6 +279,7 @@ static void poll_command(void)
 void monitor_notice(const char *fmt, ...)
 {
 	static char text[OUTPUT_SIZE];
+	bool has_prompt;
 	va_list args;
 
 	va_start(args, fmt);
@@ -285,9 +289,11 @@ void monitor_notice(const char *fmt, ...)
 		log_warn("%s", text);
 		return;
 	}
-	line_hide(&line);
+	has_prompt = !poll && !script && !has_pending;
+	if (has_prompt)
+		line_hide(&line);
 	command_print("%s\n", text);
-	if (!poll && !script)
+	if (has_prompt)
 		line_show(&line);
 }
 
@@ -306,7 +312,7 @@ static void greet(void)
 
 static bool has_next(void)
 {
-	return !is_ending && !poll && (script || nr_taken != nr_typed);
+	return !is_ending && !poll && (has_pending || script || nr_taken != nr_typed);
 }
 
 void monitor_work(void)
@@ -317,8 +323,10 @@ void monitor_work(void)
 	if (poll)
 		poll_command();
 	while (has_next() && !is_busy()) {
-		if (script)
-			run_script();
+		if (has_pending)
+			run_pending();
+		else if (script)
+			next_script_line();
 		else
 			feed(typed[nr_taken++ % TYPED_SIZE]);
 	}
