@@ -116,8 +116,8 @@ unit: $(UNIT_PROGRAMS)
 
 # Quick ones first: a mistake shows early.
 FAST_TESTS = $(sort $(UNIT_PROGRAMS)) $(sort $(wildcard tests/launcher/*.t \
-	tests/guest/*/*.t tests/vms/*.t))
-LINUX_TESTS = $(sort $(wildcard tests/linux/*.t tests/isolation/*.t))
+	tests/guest/*/*.t tests/vms/*.t) tests/monitor/script.t)
+LINUX_TESTS = $(sort $(wildcard tests/linux/*.t tests/isolation/*.t) tests/monitor/session.t)
 PROVE = DOPPEL_QEMUS="$$(tools/emulators)" prove -j$$(nproc) --timer
 
 test-setup:

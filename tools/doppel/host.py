@@ -2,6 +2,7 @@
 """What the host must have: how to see that it is there, and the package that brings it."""
 
 import glob
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -63,6 +64,12 @@ def _prove():
     return shutil.which("prove")
 
 
+def _pexpect():
+    """For this Python, or for the system's, which gets Debian's package."""
+    found = importlib.util.find_spec("pexpect")
+    return found.origin if found else _file("/usr/lib/python3/dist-packages/pexpect/__init__.py")()
+
+
 def _qemu_packages():
     # Debian 13 moved the RISC-V emulator to a package of its own.
     return ["qemu-system-riscv" if apt.is_known("qemu-system-riscv") else "qemu-system-misc"]
@@ -83,6 +90,7 @@ TEST = RUN + (
     Need("cmocka", lambda: ["libcmocka-dev"], _file("/usr/include/cmocka.h",
                                                     "/usr/local/include/cmocka.h"), "unit tests"),
     Need("prove", lambda: ["perl"], _prove, "run the tests"),
+    Need("pexpect", lambda: ["python3-pexpect"], _pexpect, "tests of the monitor"),
     Need("clang-format", lambda: ["clang-format"], _program("clang-format"), "make lint"),
 )
 
