@@ -83,13 +83,18 @@ static void put_times(const struct vm *vm, const struct sink *sink)
 	put(sink, "time.", "idle-us", microseconds(sum.idle));
 }
 
+static u64 pages_of(u64 size)
+{
+	return BIT(page_order(size));
+}
+
+/* All that vm_destroy() gives back to the page pool. */
 static u64 memory_of(const struct vm *vm)
 {
-	u64 vcpu = BIT(page_order(sizeof(struct vcpu))) +
-		   (fp_vlenb ? BIT(page_order(32 * fp_vlenb)) : 0);
+	u64 vcpu = pages_of(sizeof(struct vcpu)) + (fp_vlenb ? pages_of(32 * fp_vlenb) : 0);
 
-	return (BIT(page_order(sizeof(*vm))) + STAGE2_ROOT_PAGES + vm->mmu.s2.nr_tables +
-		vm->nr_vcpus * vcpu) *
+	return (pages_of(sizeof(*vm)) + pages_of(CONSOLE_RING_SIZE) + STAGE2_ROOT_PAGES +
+		vm->mmu.s2.nr_tables + vm->nr_vcpus * vcpu) *
 	       PAGE_SIZE;
 }
 
