@@ -118,7 +118,15 @@ static void announce_contention(const struct vcpu *vcpu)
 	}
 }
 
-/* The hart whose vCPU deserves it least, if the one that woke up should have it at once. */
+static bool is_preempted(const struct hart *hart)
+{
+	return __atomic_load_n(&hart->is_preempted, __ATOMIC_RELAXED);
+}
+
+/*
+ * The hart whose vCPU deserves it least, if the one that woke up should have it before the slice is
+ * over. One that is to change its vCPU already will consider this one too: it need not be told.
+ */
 static struct hart *find_victim(const struct vcpu *woken, u64 now)
 {
 	struct hart *victim = NULL;
@@ -126,7 +134,7 @@ static struct hart *find_victim(const struct vcpu *woken, u64 now)
 	for_each_hart (hart) {
 		const struct vcpu *running = hart->running;
 
-		if (!running || !may_run_on(woken, hart) ||
+		if (!running || !may_run_on(woken, hart) || is_preempted(hart) ||
 		    !policy_preempts(&woken->member, &running->member, now - running->charged_at))
 			continue;
 		if (!victim || policy_goes_before(&victim->running->member, &running->member))
@@ -252,6 +260,7 @@ static struct vcpu *take_best(struct hart *hart)
 	vcpu->state_since = vcpu->charged_at = now;
 	vcpu->member.is_urgent = false;
 	hart->running = vcpu;
+	__atomic_store_n(&hart->is_preempted, 0, __ATOMIC_RELAXED); /* it was for the last one */
 	__atomic_store_n(&vcpu->hart, hart, __ATOMIC_RELAXED);
 	hart->contended = find_best(hart) != NULL;
 	return vcpu;
@@ -465,19 +474,36 @@ static bool others_go_first(struct vcpu *vcpu)
 	return yields;
 }
 
+/*
+ * A vCPU that has just come stays for a little: else one that sleeps and wakes all the time would
+ * cost the others a switch each time. The slice is cut to that end.
+ */
+static bool may_stay(const struct vcpu *vcpu)
+{
+	struct hart *hart = this_hart();
+	u64 until = vcpu->state_since + policy_min_run();
+
+	if (hart->slice_is_over || time_now() >= until)
+		return false;
+	if (hart->slice.deadline > until)
+		timer_start(&hart->slice, until);
+	return true;
+}
+
 bool sched_should_yield(struct vcpu *vcpu)
 {
 	struct hart *hart = this_hart();
 
 	if (has_work(hart))
 		return true;
-	if (__atomic_exchange_n(&hart->is_preempted, 0, __ATOMIC_RELAXED) || hart->slice_is_over) {
-		if (others_go_first(vcpu))
-			return true;
-		sched_begin_slice(vcpu);
-	}
-	if (hart->contended && !hart->slice_is_running)
+	if (hart->contended && !hart->slice_is_running && !hart->slice_is_over)
 		sched_begin_slice(vcpu); /* contention was announced while the vCPU ran */
+	if (!hart->slice_is_over && (!is_preempted(hart) || may_stay(vcpu)))
+		return false;
+	__atomic_store_n(&hart->is_preempted, 0, __ATOMIC_RELAXED);
+	if (others_go_first(vcpu))
+		return true;
+	sched_begin_slice(vcpu);
 	return false;
 }
 

@@ -12,7 +12,7 @@
 /* Longer runs are not charged in full: sums stay far from overflow. */
 #define CHARGE_MAX BIT(40)
 
-static u64 slice, slice_min, wakeup, lag, period; /* in ticks */
+static u64 slice, slice_min, wakeup, rate, lag, period; /* in ticks */
 
 /*
  * The system's virtual time is base + sum / weights: sum is that of weight * (vtime - base) over
@@ -27,6 +27,7 @@ void policy_init(void)
 	slice = time_from_ns(SCHED_SLICE_NS);
 	slice_min = time_from_ns(SLICE_MIN_NS);
 	wakeup = time_from_ns(SCHED_WAKEUP_NS);
+	rate = time_from_ns(SCHED_RATE_NS);
 	lag = time_from_ns(SCHED_LAG_NS);
 	period = time_from_ns(SCHED_PERIOD_NS);
 	base = weights = 0;
@@ -194,6 +195,11 @@ bool policy_preempts(const struct sched_member *woken, const struct sched_member
 		return difference(running->vtime + uncharged, woken->vtime) > (s64)wakeup;
 	return difference(group->vtime + virtual_ticks(group, uncharged), woken->group->vtime) >
 	       (s64)virtual_ticks(group, wakeup);
+}
+
+u64 policy_min_run(void)
+{
+	return rate;
 }
 
 u64 policy_slice(const struct sched_member *member, bool others_wait)

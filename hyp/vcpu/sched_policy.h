@@ -24,6 +24,7 @@
 
 #define SCHED_SLICE_NS	5000000	 /* how long one runs while others wait */
 #define SCHED_WAKEUP_NS 1000000	 /* who wakes preempts who is ahead of him by more than this */
+#define SCHED_RATE_NS	1000000	 /* but who has come to a hart stays there for so long */
 #define SCHED_LAG_NS	20000000 /* how much service a VM may be behind its share */
 #define SCHED_PERIOD_NS 50000000 /* of caps */
 
@@ -74,6 +75,9 @@ bool policy_goes_before(const struct sched_member *a, const struct sched_member 
 /* Whether one that woke up should take the hart of one that runs, uncharged for so many ticks. */
 bool policy_preempts(const struct sched_member *woken, const struct sched_member *running,
 		     u64 uncharged);
+
+/* How many ticks a member runs at least when it has come to a hart, others waking as they may. */
+u64 policy_min_run(void);
 
 /* How many ticks the member may run before others are considered; TIME_NEVER: as it likes. */
 u64 policy_slice(const struct sched_member *member, bool others_wait);
