@@ -156,6 +156,15 @@ def test_life(qemu, label):
     TAP.ok("\nvms 1\n" in "\n" + states["stats"], "destroyed VMs are gone, " + label, states["stats"])
 
 
+def test_stop(qemu, label):
+    """A guest that hears its power button and stays."""
+    run = Script(qemu, [vm("deaf", bootargs="listen")],
+                 ["wait deaf output ready 60", "stop deaf", "sleep 9", "echo nine", "sleep 2", "kill deaf"])
+    TAP.ok(run.status == 0 and "deaf: the power button was pressed" in run.answers["stop deaf"]
+           and "deaf has not powered off in 10 s; kill deaf ends it" in run.answers["sleep 2"],
+           "stop: a line tells that nothing comes of it, " + label, run.tail)
+
+
 def test_ends(qemu, label):
     """How a script ends, and what becomes of the VMs."""
     run = Script(qemu, [vm("busy", kernel=monitors.ROLES, bootargs="spin")], ["# nothing", "", "  "])
@@ -176,18 +185,22 @@ def test_ends(qemu, label):
 
 
 def test_volume(qemu, label):
-    """More output than the monitor's console holds, beside a VM that prints too."""
-    lines = ["help"] * 100 + ["kill talker"]
-    run = Script(qemu, [TALKER], lines)
-    TAP.ok(run.status == 0 and len(re.findall("^quit      ends", run.text, re.M)) == 100
-           and len(re.findall("^vms       lists", run.text, re.M)) == 100,
-           "100 times help, every line whole, " + label, run.tail)
+    """More output than the monitor's console holds, beside a VM that prints as fast as it can."""
+    noisy = vm("noisy", kernel=monitors.ROLES, bootargs="print")
+    run = Script(qemu, [noisy], ["help"] * 100 + ["wait noisy off 120"], "--consoles", "all")
+    bad = [line for line in run.text.splitlines()
+           if line.startswith("vms  ") and not line.endswith("what they are doing")
+           or line.startswith("quit  ") and not line.endswith("the machine")]
+    TAP.ok(run.status == 0 and not bad and run.text.count("\nvms       lists") == 100
+           and run.text.count("\nquit      ends") == 100, "100 times help, every line whole, " + label,
+           "\n".join(bad) + run.tail)
 
 
 for path, name in monitors.emulators():
     test_inspection(path, name)
     test_json(path, name)
     test_life(path, name)
+    test_stop(path, name)
     test_ends(path, name)
     test_volume(path, name)
 TAP.done()

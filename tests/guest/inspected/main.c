@@ -8,6 +8,7 @@
  *     0x80a0_0000  also at virtual 0x20_0000_0000 (2 MiB page)
  *
  * "loop" in its bootargs: it prints a line again and again instead. "wait": it waits in WFI.
+ * "listen": it enables its power button, and does nothing when that is pressed.
  */
 #include "console.h"
 #include "fdt.h"
@@ -47,6 +48,15 @@ static void print_lines(void)
 	}
 }
 
+/* A PS/2 port of Altera's: receive interrupts on; the keyboard shall report its key. */
+static void listen_to_power_button(void)
+{
+	volatile u32 *port = (volatile u32 *)0x102000UL;
+
+	port[1] = 1;
+	port[0] = 0xf4;
+}
+
 static bool is_told(const char *what)
 {
 	struct fdt_property bootargs;
@@ -68,9 +78,11 @@ static void __attribute__((noreturn)) run_in_a_circle(void)
 void guest_main(void)
 {
 	fill_memory();
-	print("ready\n");
 	if (is_told("loop"))
 		print_lines();
+	if (is_told("listen"))
+		listen_to_power_button();
+	print("ready\n");
 	while (is_told("wait"))
 		wfi();
 	run_in_a_circle();
