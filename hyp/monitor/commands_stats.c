@@ -361,8 +361,8 @@ static void print_info(const struct vm *vm)
 	command_print("%s: %s%s%s\n", vm->name, vm_state_name(vm->state),
 		      vm->state == VM_KILLED ? ": " : "",
 		      vm->state == VM_KILLED ? vm->kill_reason : "");
-	command_print("  number    %u, described as %s, started %u times\n", vm->id + 1, d->name,
-		      vm->nr_boots);
+	command_print("  number    %u, described as %s, %u %s until now\n", vm->id + 1, d->name,
+		      vm->nr_boots, vm->nr_boots == 1 ? "boot" : "boots");
 	print_memory(vm);
 	command_print("  kernel    %lu bytes, initrd %lu bytes\n", d->kernel.size, d->initrd.size);
 	command_print("  bootargs  %s\n  devices  ", *d->bootargs ? d->bootargs : "none");
