@@ -12,6 +12,7 @@
 #define PROMPT	    "doppel> "
 #define BANNER	    "This is the monitor of Doppel. help lists the commands, Ctrl-D leaves.\n"
 #define TYPED_SIZE  16384 /* a power of two; more than anybody pastes at once */
+#define CTRL_C	    3
 #define DRAIN_MS    10
 #define NS_PER_MS   1000000
 #define OUTPUT_SIZE 160
@@ -254,15 +255,14 @@ static void feed(u8 byte)
 	}
 }
 
-/* Ctrl-C ends what waits. */
+/* Ctrl-C ends what waits; lines that were typed ahead do not, and are run afterwards. */
 static bool is_interrupted(void)
 {
-	while (nr_taken != nr_typed) {
-		if (typed[nr_taken % TYPED_SIZE] == 3) {
-			nr_taken++;
+	for (u32 at = nr_taken; at != nr_typed; at++) {
+		if (typed[at % TYPED_SIZE] == CTRL_C) {
+			nr_taken = at + 1;
 			return true;
 		}
-		nr_taken++;
 	}
 	return false;
 }

@@ -156,6 +156,10 @@ def test_top(session, label):
     session.expect("\33[K")
     TAP.ok("harts" in first and "talker" in first and "talker" in second and "linux" in second,
            "top refreshes, and a key ends it, " + label, second)
+    session.type("sleep 1\rinfo linux\r")  # typed ahead
+    session.expect(monitors.PROMPT)
+    TAP.ok("linux: running" in session.expect(monitors.PROMPT), "a line typed ahead is run, " + label)
+    session.expect("\33[K")
     session.type("sleep 100\r")
     session.expect("\r\n")
     session.type(CTRL_C)
