@@ -285,7 +285,8 @@ enum command_result command_top(const struct words *words)
 	top_left = command_is_in_script() ? 1 : UINT64_MAX;
 	top_next = 0;
 	if (words->count > 1 && (!command_number(words->word[1], &top_left) || !top_left))
-		return command_fail("\"%s\" is no number of times", words->word[1]);
+		return command_fail("\"%s\" is no number of times; give one such as 10",
+				    words->word[1]);
 	if (!command_is_in_script())
 		command_print(ERASE_ALL);
 	return command_wait(poll_top, TOP_POLL_MS);
