@@ -396,7 +396,8 @@ bool sched_hold_waiting(struct vcpu *vcpu, const u32 *held)
 	bool done;
 
 	spin_lock(&lock);
-	done = __atomic_load_n(held, __ATOMIC_RELAXED) && take_out(vcpu, VCPU_HELD);
+	done = __atomic_load_n(held, __ATOMIC_RELAXED) && !vcpu_must_stop(vcpu) &&
+	       take_out(vcpu, VCPU_HELD);
 	spin_unlock(&lock);
 	return done;
 }

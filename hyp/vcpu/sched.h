@@ -75,7 +75,8 @@ void sched_stop(struct vcpu *vcpu);
 
 /*
  * For a vCPU that is not on a hart: holds it, unless *held is 0 by then, or takes it out for good,
- * at once. True: done; false: it is off, or it is on a hart and has to be asked.
+ * at once. True: done; false: it is off, it is on a hart and has to be asked, or it is about to
+ * stop.
  */
 bool sched_hold_waiting(struct vcpu *vcpu, const u32 *held);
 bool sched_stop_waiting(struct vcpu *vcpu);
