@@ -3,6 +3,7 @@
 # make run         installs and obtains what is missing, builds, and boots Debian to a shell
 # make test        all tests, on both emulators, set-up included
 # make test-fast   those that boot no Linux
+# make test-slow   models of the concurrency
 # make bench       the benchmark report
 # make qemu10      obtains QEMU 10
 # make lint        formatting, warnings with both compilers, headers, include directions, docs
@@ -111,13 +112,14 @@ $(UNIT_PROGRAMS): $(BUILD)/tests/unit/%.t: tests/unit/test_%.c $$(UNIT_$$*) test
 	$(Q)mkdir -p $(@D)
 	$(Q)cc $(UNIT_CFLAGS) $(UNIT_CFLAGS_$*) -MMD -MP -MF $@.d -o $@ $< $(UNIT_$*) -lcmocka
 
-.PHONY: test test-fast prove-fast prove-all test-setup unit
+.PHONY: test test-fast test-slow prove-fast prove-all prove-slow test-setup unit
 unit: $(UNIT_PROGRAMS)
 
 # Quick ones first: a mistake shows early.
 FAST_TESTS = $(sort $(UNIT_PROGRAMS)) $(sort $(wildcard tests/launcher/*.t \
 	tests/guest/*/*.t tests/vms/*.t) tests/monitor/script.t)
 LINUX_TESTS = $(sort $(wildcard tests/linux/*.t tests/isolation/*.t) tests/monitor/session.t)
+SLOW_TESTS := tests/model/models.t
 PROVE = DOPPEL_QEMUS="$$(tools/emulators)" prove -j$$(nproc) --timer
 
 test-setup:
@@ -132,11 +134,17 @@ test: test-setup
 test-fast: test-setup
 	@$(MAKE) --no-print-directory prove-fast
 
+test-slow: test-setup
+	@$(MAKE) --no-print-directory prove-slow
+
 prove-fast: all guests unit
 	@$(PROVE) $(FAST_TESTS)
 
 prove-all: all guests unit
 	@$(PROVE) $(FAST_TESTS) $(LINUX_TESTS)
+
+prove-slow: all guests unit
+	@$(PROVE) $(SLOW_TESTS)
 
 .PHONY: bench
 bench: test-setup
