@@ -41,3 +41,5 @@ UNIT_line_edit := hyp/monitor/line_edit.c
 UNIT_walk := hyp/stage2/stage2.c tests/unit/fake/pages.c hyp/mem/guest_memory.c hyp/mem/ram_pool.c
 UNIT_CFLAGS_walk := -DWINDOW_BASE=0UL
 UNIT_rates := hyp/monitor/rates.c
+UNIT_sched_policy := hyp/vcpu/sched_policy.c
+UNIT_vm_state := hyp/vm/vm_state.c
