@@ -57,6 +57,21 @@ static void on_timer(u64 code)
 	sbi_set_timer(NEVER);
 }
 
+void sleep_until(u64 when)
+{
+	u64 before = *ticks_taken();
+
+	sbi_set_timer(when);
+	/* With interrupts off, so that none comes between the look and the WFI, which it ends. */
+	interrupts_off();
+	while (*ticks_taken() == before) {
+		wfi();
+		interrupts_on();
+		interrupts_off();
+	}
+	interrupts_on();
+}
+
 static void spin(void)
 {
 	u64 start = rdtime();
@@ -95,9 +110,7 @@ static void ticks(void)
 	for (u64 i = 1; i <= TICKS; i++) {
 		u64 when = rdtime() + TICK, late;
 
-		sbi_set_timer(when);
-		while (*ticks_taken() < i)
-			wfi();
+		sleep_until(when);
 		late = rdtime() - when;
 		latest = late > latest ? late : latest;
 	}

@@ -14,6 +14,9 @@ u64 parameter(const char *name, u64 otherwise);
 /* Timer interrupts that this hart has taken; each one stops the timer. */
 volatile u64 *ticks_taken(void);
 
+/* Sleeps until a timer interrupt at that time. */
+void sleep_until(u64 when);
+
 /* work.c */
 void work(void);
 void wake(void);

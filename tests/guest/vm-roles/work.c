@@ -4,6 +4,7 @@
 #include "console.h"
 #include "roles.h"
 #include "sbi.h"
+#include "string.h"
 
 #define SAMPLES_MAX 2000
 
@@ -66,22 +67,22 @@ static void sort(u64 *values, unsigned count)
 	}
 }
 
-/* Sleeps `count` times until a timer wakes it, every `every` ms; works for `busy` us in between. */
+/*
+ * Sleeps `count` times until a timer wakes it, every 10 ms on average, at random so as to meet the
+ * others at any point of their slices; works for `busy` us in between. `from`: ms until the first.
+ */
 void wake(void)
 {
 	static u64 late[SAMPLES_MAX];
 	unsigned count = (unsigned)parameter("count", 500);
-	u64 every = parameter("every", 10) * MS, busy = parameter("busy", 0) * MS / 1000;
-	u64 when = parameter("from", 100) * MS;
+	u64 busy = parameter("busy", 0) * MS / 1000, when = parameter("from", 100) * MS;
+	u64 random = 0x5eed;
 
-	for (unsigned i = 0; i < count; i++, when += every) {
-		u64 before = *ticks_taken();
-
-		sbi_set_timer(when);
-		while (*ticks_taken() == before)
-			wfi();
+	for (unsigned i = 0; i < count; i++) {
+		sleep_until(when);
 		late[i] = rdtime() - when;
 		work_until(when + busy);
+		when += 5 * MS + random_next(&random) % (10 * MS);
 	}
 	sort(late, count);
 	print("wake: worst %lu us, 99 of 100 within %lu us, half within %lu us\n",
@@ -91,8 +92,6 @@ void wake(void)
 /* Asleep for `span` ms. */
 void idle(void)
 {
-	sbi_set_timer(parameter("span", 1000) * MS);
-	while (*ticks_taken() == 0)
-		wfi();
+	sleep_until(parameter("span", 1000) * MS);
 	print("idle: awake\n");
 }
