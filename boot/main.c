@@ -31,6 +31,7 @@
 #define TEST_PANIC_NS	   500000000
 #define TEST_PANIC_ADDRESS 0x2000000000 /* nothing is mapped there */
 #define START_PATIENCE_NS  100000000	/* for a hart that does not start at once */
+#define ONLINE_PATIENCE_NS 2000000000	/* for those that were started */
 
 /* boot/start.S */
 void start_secondary(void);
@@ -175,10 +176,18 @@ static void start_hart(struct hart *hart)
 
 static void start_other_harts(void)
 {
+	u64 patience;
+
 	__atomic_store_n(&harts_are_ready, 1, __ATOMIC_RELEASE);
 	for_each_hart (hart) {
 		if (hart != this_hart())
 			start_hart(hart);
+	}
+	/* VMs may be limited to some of them. */
+	patience = time_now() + time_from_ns(ONLINE_PATIENCE_NS);
+	for_each_hart (hart) {
+		while (!is_online(hart) && time_now() < patience)
+			;
 	}
 }
 

@@ -41,9 +41,10 @@ unsigned tlb_vmids_held(void)
 void tlb_enter(struct guest_mmu *mmu, const void *vcpu, bool stayed)
 {
 	struct hart *hart = this_hart();
-	u64 generation, old = mmu->vmid.generation;
+	u64 generation, old;
 
 	spin_lock(&lock);
+	old = mmu->vmid.generation;
 	generation = vmid_refresh(&pool, &mmu->vmid);
 	/* Another VM may have had this identifier: all harts begin with a fence. */
 	nr_held += old == 0;

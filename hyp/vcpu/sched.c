@@ -486,7 +486,7 @@ static bool may_stay(const struct vcpu *vcpu)
 
 	if (hart->slice_is_over || time_now() >= until)
 		return false;
-	if (hart->slice.deadline > until)
+	if (!hart->slice.hart || hart->slice.deadline > until)
 		timer_start(&hart->slice, until);
 	return true;
 }

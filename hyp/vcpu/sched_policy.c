@@ -9,6 +9,9 @@
 /* No slice is shorter, so that a nearly used-up budget does not cost a timer interrupt each. */
 #define SLICE_MIN_NS 200000
 
+/* No group is ahead of the others by so many slices: a run is charged at the end of each. */
+#define LEAD_MAX 200
+
 /* Longer runs are not charged in full: sums stay far from overflow. */
 #define CHARGE_MAX BIT(40)
 
@@ -73,8 +76,21 @@ static void bound_lag(struct sched_group *group)
 		add_vtime(group, (u64)missing);
 }
 
+/*
+ * Nor is anybody ahead by more than a slice or so; who seems to be has slept for so long that the
+ * difference wrapped.
+ */
+static void bound_lead(struct sched_group *group)
+{
+	u64 latest = system_vtime() + virtual_ticks(group, LEAD_MAX * slice);
+
+	if (difference(group->vtime, latest) > 0)
+		group->vtime = latest;
+}
+
 static void join(struct sched_group *group)
 {
+	bound_lead(group);
 	bound_lag(group);
 	sum += difference(group->vtime, base) * (s64)group->weight;
 	weights += group->weight;

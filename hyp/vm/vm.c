@@ -32,7 +32,7 @@ bool vms_alive(void)
 	return alive;
 }
 
-/* The set of harts that a description names by their ids; 0: one of them does not exist. */
+/* The set of harts that a description names by their ids; 0: one of them is not there. */
 static u32 find_harts(const struct vm_description *d)
 {
 	u32 set = 0;
@@ -43,7 +43,7 @@ static u32 find_harts(const struct vm_description *d)
 		u32 found = 0;
 
 		for_each_hart (hart) {
-			if (hart->id == d->hart_ids[i])
+			if (hart->id == d->hart_ids[i] && hart->online)
 				found = (u32)BIT(hart->index);
 		}
 		if (!found)
