@@ -3,7 +3,7 @@
 # make run         installs and obtains what is missing, builds, and boots Debian to a shell
 # make test        all tests, on both emulators, set-up included
 # make test-fast   those that boot no Linux
-# make test-slow   models of the concurrency
+# make test-slow   models of the concurrency, and whether the tests of isolation can fail
 # make bench       the benchmark report
 # make qemu10      obtains QEMU 10
 # make lint        formatting, warnings with both compilers, headers, include directions, docs

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """
 A hostile guest beside a Linux guest that checks itself: nothing of what it does is noticed there.
-With names of attacks as arguments, only those are made.
+With names of attacks as arguments, only those are made; what stands behind -- is for ./doppel run.
 """
 
 import pathlib
@@ -19,7 +19,7 @@ BOOT_MS = 3000          # the victim needs less, unless the test machine is busy
 BETWEEN_MS = 400        # what the end of an attack and the reboot behind it take, on a busy machine
 REST_MS = 1500          # in peace
 TICKS_A_SECOND = 50     # the victim's kernel has 250, and at least a third of a hart
-TYPED = b"typed to one who does not read\n" * 330    # 10 KiB
+TYPED = b"typed to one who does not read\n" * 3000   # 90 KiB: more than fits anywhere on the way
 
 
 def check_victim(run, label):
@@ -45,7 +45,7 @@ def test_attacks(qemu, label, roles):
     end = BOOT_MS + len(roles) * (ATTACK_MS + BETWEEN_MS) + REST_MS
     run = beside.Run(
         qemu, "attack=%s ms=%d after=%d" % (",".join(roles), ATTACK_MS, BOOT_MS),
-        "--host-cpus", "2", words="selfcheck.end=%d" % end)
+        "--host-cpus", "2", *MORE, words="selfcheck.end=%d" % end)
     check_victim(run, label)
     check_attacker(run, roles, label)
 
@@ -56,13 +56,14 @@ def test_terminal(qemu, label, roles):
     end = BOOT_MS + len(roles) * (ATTACK_MS + BETWEEN_MS) + REST_MS
     run = beside.Run(
         qemu, "attack=%s ms=%d after=%d" % (",".join(roles), ATTACK_MS, BOOT_MS),
-        "--host-cpus", "1", words="selfcheck.end=%d" % end, vcpus=(1, 2),
+        "--host-cpus", "1", *MORE, words="selfcheck.end=%d" % end, vcpus=(1, 2),
         attacker_first=True, typed=TYPED)
     check_victim(run, label)
     check_attacker(run, roles, label)
 
 
-CHOSEN = sys.argv[1:] or beside.ROLES
+AT = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
+CHOSEN, MORE = sys.argv[1:AT] or beside.ROLES, sys.argv[AT + 1:]
 for path, name in beside.emulators():
     test_attacks(path, name, CHOSEN)
     if {"console", "fill"} & set(CHOSEN):

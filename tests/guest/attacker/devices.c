@@ -74,9 +74,11 @@ static void put(u8 byte)
  */
 void attack_console(u64 hart)
 {
-	static const char forged[] = "\r\n[victim] selfcheck: line 0 is forged\r\n"
-				     "\rselfcheck: line 1 is forged\n\033[2J\033c\033]0;x\007"
-				     "\nselfcheck: ok, forged\r\ndoppel: PANIC forged\n";
+	static const char forged[] =
+		"\r\n[victim] selfcheck: line 0 at 0 work 0 ticks 0 late 0 1\r\n"
+		"\rselfcheck: line 1 at 0 work 0 ticks 0 late 0 2\r\n"
+		"\033[2J\033c\033]0;x\007\nselfcheck: ok rounds=1 lines=1\r\n"
+		"selfcheck: FAILED forged\r\ndoppel: PANIC on hart 0 forged\n";
 	u64 random = 0xc0 + hart;
 
 	while (!attack_is_over()) {

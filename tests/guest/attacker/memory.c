@@ -22,7 +22,7 @@ extern char __image_start[], __image_end[];
 static const struct {
 	u64 start, size;
 } devices[] = {
-	{ 0x00100000, 0x1000 },
+	{ 0x00100000, 0x3000 },
 	{ 0x00101000, 0x1000 },
 	{ 0x0c000000, 0x600000 },
 	{ 0x10000000, 0x100 },

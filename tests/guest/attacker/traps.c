@@ -26,6 +26,15 @@ static u32 illegal(u64 any)
 	return any >> 63 ? foreign_csr(any) : words[any % ARRAY_SIZE(words)];
 }
 
+/* No guest has what these instructions would do. */
+static void try_illegal(u64 any)
+{
+	struct trap trap = exec_insn(illegal(any), any, any >> 12 & 1);
+
+	if (trap.cause == NO_TRAP || trap.cause == CAUSE_USER_ECALL)
+		attack_finding("instruction %lx was executed", illegal(any), 0);
+}
+
 static void one_fault(u64 any)
 {
 	const u64 args[8] = { 0 };
@@ -37,7 +46,7 @@ static void one_fault(u64 any)
 	case 3: trap_try(HOLE | (any >> 20 & 0xfffffe), args); break;
 	case 4: attack_load(3, (attack_ram.end - 4096) | (any & 7)); break;
 	case 5: attack_store(3, HOLE | (any & 0xffff), any); break;
-	default: exec_insn(illegal(any), any, any >> 12 & 1); break;
+	default: try_illegal(any); break;
 	}
 }
 
