@@ -119,7 +119,7 @@ unit: $(UNIT_PROGRAMS)
 FAST_TESTS = $(sort $(UNIT_PROGRAMS)) $(sort $(wildcard tests/launcher/*.t \
 	tests/guest/*/*.t tests/vms/*.t) tests/monitor/script.t)
 LINUX_TESTS = $(sort $(wildcard tests/linux/*.t tests/isolation/*.t) tests/monitor/session.t)
-SLOW_TESTS := tests/model/models.t
+SLOW_TESTS := tests/model/models.t tests/isolation/defences
 PROVE = DOPPEL_QEMUS="$$(tools/emulators)" prove -j$$(nproc) --timer
 
 test-setup:
@@ -144,7 +144,7 @@ prove-all: all guests unit
 	@$(PROVE) $(FAST_TESTS) $(LINUX_TESTS)
 
 prove-slow: all guests unit
-	@$(PROVE) $(SLOW_TESTS)
+	@$(PROVE) -j1 $(SLOW_TESTS)
 
 .PHONY: bench
 bench: test-setup

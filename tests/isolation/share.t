@@ -17,7 +17,7 @@ import beside  # noqa: E402
 TAP = beside.Tap()
 ATTACK_MS = 400
 SLICE_MS = 100
-WINDOW = 4              # slices over which the share is taken
+WINDOW = 3              # slices over which the share is taken: an attack lasts four
 BOOT_MS = 3000
 ALONE_MS = 500          # at the end, when there is no attacker any more
 SHARE = 0.5 * 0.9       # two VMs of equal weight, and 10 % for what it costs to have two
