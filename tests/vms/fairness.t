@@ -120,6 +120,16 @@ def test_sleep_saves_nothing(qemu, label):
            run.work("spinner") / (200 * MS), 0.44, 0.46)
 
 
+def test_restless(qemu, label):
+    """Who wakes all the time does not cost the others a switch each time."""
+    run = Shares(qemu, {"worker": ("work span=2000", ""),
+                        "restless": ("restless span=2000", "vcpus = <4>;")}, "--icount")
+    within("beside 4 vCPUs that sleep for 10 us, of a hart", label, run,
+           run.work("worker") / (2000 * MS), 0.48, 1)
+    within("and its vCPU comes to the hart a thousand times a second at most", label, run,
+           run.stat("worker", "sched.load"), 100, 2300)
+
+
 # --- Two harts, by the accounts
 
 def two_harts(what, label, qemu, vms, measure, low, high):
@@ -160,7 +170,7 @@ def test_pinned(qemu, label):
 
 
 for path, emulator in machines.emulators():
-    for test in (test_equal, test_weights, test_caps, test_wakeup, test_sleep_saves_nothing,
+    for test in (test_equal, test_weights, test_caps, test_wakeup, test_sleep_saves_nothing, test_restless,
                  test_single, test_weights_two_harts, test_cap_two_harts, test_pinned):
         test(path, emulator)
 TAP.done()

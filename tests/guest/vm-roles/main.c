@@ -11,6 +11,7 @@
  *     work     works on all harts and tells how much it got done (work.c)
  *     wake     sleeps again and again and tells how late it woke up (work.c)
  *     idle     sleeps (work.c)
+ *     restless sleeps and wakes on all harts, as often as it can (work.c)
  *     check    looks after its RAM and its timer (self_check.c)
  *     echo     echoes what is typed until Ctrl-D, and tells a checksum (echo.c)
  *
@@ -145,9 +146,9 @@ static const struct {
 	const char *name;
 	void (*play)(void);
 } roles[] = {
-	{ "spin", spin },   { "brief", brief },	       { "reboot", reboot }, { "ticks", ticks },
-	{ "print", lines }, { "dbcn", debug_console }, { "work", work },     { "wake", wake },
-	{ "idle", idle },   { "check", self_check },   { "echo", echo },
+	{ "spin", spin },   { "brief", brief },	       { "reboot", reboot },	{ "ticks", ticks },
+	{ "print", lines }, { "dbcn", debug_console }, { "work", work },	{ "wake", wake },
+	{ "idle", idle },   { "restless", restless },  { "check", self_check }, { "echo", echo },
 };
 
 static bool is_role(const char *name)

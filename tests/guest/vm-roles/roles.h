@@ -21,6 +21,7 @@ void sleep_until(u64 when);
 void work(void);
 void wake(void);
 void idle(void);
+void restless(void);
 
 /* self_check.c */
 void self_check(void);

@@ -6,7 +6,8 @@
 #include "sbi.h"
 #include "string.h"
 
-#define SAMPLES_MAX 2000
+#define SAMPLES_MAX    2000
+#define RESTLESS_TICKS 100 /* 10 us */
 
 static volatile u64 rounds[HART_MAX], nr_done;
 
@@ -87,6 +88,40 @@ void wake(void)
 	sort(late, count);
 	print("wake: worst %lu us, 99 of 100 within %lu us, half within %lu us\n",
 	      late[count - 1] / 10, late[count * 99 / 100] / 10, late[count / 2] / 10);
+}
+
+static void on_tick(u64 code)
+{
+	(void)code;
+	sbi_set_timer(NEVER);
+}
+
+/* Each hart sleeps and is woken by its timer, for `span` ms, as often as it can. */
+static void wake_again(u64 n)
+{
+	u64 end = (parameter("from", 100) + parameter("span", 1000)) * MS;
+
+	(void)n;
+	hart_self()->on_interrupt = on_tick;
+	csr_write(sie, SIP_STIP);
+	interrupts_on();
+	while (rdtime() < end) {
+		sbi_set_timer(rdtime() + RESTLESS_TICKS);
+		wfi();
+	}
+	__atomic_fetch_add(&nr_done, 1, __ATOMIC_RELEASE);
+}
+
+void restless(void)
+{
+	unsigned n = hart_count();
+
+	for (unsigned i = 1; i < n; i++)
+		hart_start(hart_nth(i), wake_again, i);
+	wake_again(0);
+	while (__atomic_load_n(&nr_done, __ATOMIC_ACQUIRE) < n)
+		;
+	print("restless: done\n");
 }
 
 /* Asleep for `span` ms. */
