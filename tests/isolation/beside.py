@@ -113,7 +113,7 @@ class Run:
     @property
     def complaints(self):
         """What is wrong with the victim and with the hypervisor, in words; empty: nothing."""
-        found = self.find(r".*(?:selfcheck: FAILED|BUG:|Oops|Kernel panic|rcu.*stall).*", "victim")
+        found = self.find(r"(?!\[attacker\]).*(?:selfcheck: FAILED|BUG:|Oops|Kernel panic|rcu.*stall).*", "victim")
         found += self.find(r"doppel: (?:error: )?(?:PANIC on hart|.*killed: ).*")
         found += self.find(r"doppel: (?:error: )?canary: .*")
         if not self.find(r"stat doppel canary\.pages [1-9]\d*"):
