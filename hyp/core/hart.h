@@ -32,6 +32,7 @@ struct hart {
 	/* The scheduler's (vcpu/sched.c). */
 	struct list runnable;  /* vCPUs that wait, for this hart rather than others */
 	struct vcpu *running;  /* which it has given this hart to, or NULL */
+	u64 chosen_at;	       /* ticks: when it was last found to be the right one */
 	bool idle;	       /* waiting for a vCPU */
 	bool contended;	       /* others wait for this hart: WFI traps, slices end */
 	bool slice_is_running; /* because others wait */

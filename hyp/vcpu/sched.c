@@ -257,7 +257,7 @@ static struct vcpu *take_best(struct hart *hart)
 	list_remove(&vcpu->run_link);
 	vcpu->state = VCPU_RUNNING;
 	vcpu->stats.stolen_ticks += now - vcpu->state_since;
-	vcpu->state_since = vcpu->charged_at = now;
+	vcpu->state_since = vcpu->charged_at = hart->chosen_at = now;
 	vcpu->member.is_urgent = false;
 	hart->running = vcpu;
 	__atomic_store_n(&hart->is_preempted, 0, __ATOMIC_RELAXED); /* it was for the last one */
@@ -466,7 +466,8 @@ static bool others_go_first(struct vcpu *vcpu)
 	bool yields;
 
 	spin_lock(&lock);
-	charge(vcpu, time_now());
+	hart->chosen_at = time_now();
+	charge(vcpu, hart->chosen_at);
 	best = find_best(hart);
 	hart->contended = best != NULL;
 	yields = vcpu->member.group->is_throttled || !may_run_on(vcpu, hart) ||
@@ -476,13 +477,14 @@ static bool others_go_first(struct vcpu *vcpu)
 }
 
 /*
- * A vCPU that has just come stays for a little: else one that sleeps and wakes all the time would
- * cost the others a switch each time. The slice is cut to that end.
+ * A vCPU that has just come, or was found to be the right one, stays for a little: else one that
+ * sleeps and wakes all the time would cost the others a switch, or an interrupt, each time. The
+ * slice is cut to that end.
  */
-static bool may_stay(const struct vcpu *vcpu)
+static bool may_stay(void)
 {
 	struct hart *hart = this_hart();
-	u64 until = vcpu->state_since + policy_min_run();
+	u64 until = hart->chosen_at + policy_min_run();
 
 	if (hart->slice_is_over || time_now() >= until)
 		return false;
@@ -499,7 +501,7 @@ bool sched_should_yield(struct vcpu *vcpu)
 		return true;
 	if (hart->contended && !hart->slice_is_running && !hart->slice_is_over)
 		sched_begin_slice(vcpu); /* contention was announced while the vCPU ran */
-	if (!hart->slice_is_over && (!is_preempted(hart) || may_stay(vcpu)))
+	if (!hart->slice_is_over && (!is_preempted(hart) || may_stay()))
 		return false;
 	__atomic_store_n(&hart->is_preempted, 0, __ATOMIC_RELAXED);
 	if (others_go_first(vcpu))
