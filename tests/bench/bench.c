@@ -205,11 +205,41 @@ static const struct {
 	{ "uart_lsr", run_uart_lsr },
 };
 
-void guest_main(void)
+/*
+ * Two harts that wake each other by an IPI and sleep. Where they share a hart of the host, each of
+ * the 2 * OPERATIONS turns is a call, a WFI that traps, and a switch to the other vCPU.
+ */
+static volatile u64 turn;
+
+static void take_turns(u64 me)
 {
-	self = hart_self()->id;
-	csr_write(sie, 0);
-	scenario_begin("bench");
+	u64 other = hart_nth(me ? 0 : 1);
+
+	csr_write(sie, SIP_SSIP);
+	for (u64 i = me; i < 2 * OPERATIONS; i += 2) {
+		while (turn != i) {
+			wfi();
+			csr_clear(sip, SIP_SSIP);
+		}
+		turn = i + 1;
+		sbi_send_ipi(1, other);
+	}
+}
+
+static void run_switch(void)
+{
+	u64 start;
+
+	hart_start(hart_nth(1), take_turns, 1);
+	start = rdtime();
+	take_turns(0);
+	while (turn != 2 * OPERATIONS)
+		wfi();
+	print("bench switch %lu\n", (rdtime() - start) * NS_PER_TICK / (2 * OPERATIONS));
+}
+
+static void run_all(void)
+{
 	for (unsigned i = 0; i < ARRAY_SIZE(benches); i++) {
 		u64 start;
 		long error;
@@ -222,5 +252,17 @@ void guest_main(void)
 		if (error)
 			print("BAD %s: error %ld\n", benches[i].name, error);
 	}
+}
+
+/* With one hart all operations; with two the switch between them. */
+void guest_main(void)
+{
+	self = hart_self()->id;
+	csr_write(sie, 0);
+	scenario_begin("bench");
+	if (hart_count() == 1)
+		run_all();
+	else
+		run_switch();
 	scenario_end();
 }

@@ -86,8 +86,8 @@ void wake(void)
 		when += 5 * MS + random_next(&random) % (10 * MS);
 	}
 	sort(late, count);
-	print("wake: worst %lu us, 99 of 100 within %lu us, half within %lu us\n",
-	      late[count - 1] / 10, late[count * 99 / 100] / 10, late[count / 2] / 10);
+	print("wake: worst %lu ns, 99 of 100 within %lu ns, half within %lu ns\n",
+	      late[count - 1] * 100, late[count * 99 / 100] * 100, late[count / 2] * 100);
 }
 
 static void on_tick(u64 code)
