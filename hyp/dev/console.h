@@ -78,7 +78,8 @@ u64 console_type(struct console *console, const char *text, u64 size);
 
 /*
  * The VM has ended, or starts anew: shows what can be shown, an unfinished last line too, and
- * forgets input that nobody read. Waits while the port takes bytes. Any hart, no locks held.
+ * forgets input that nobody read. Waits for the port a little; what is left then is shown later.
+ * Any hart, no locks held.
  */
 void console_drain(struct console *console);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The user's terminal, which all consoles share: whose output is shown, who gets what is typed. */
 #include "dev/terminal.h"
+#include "core/hart.h"
 #include "core/log.h"
 #include "core/timer.h"
 #include "dev/console.h"
@@ -10,12 +11,13 @@
 #include "riscv/io.h"
 #include "vcpu/interrupts.h"
 
-#define INPUT_SIZE   KIB(16)   /* a power of two */
-#define WRITER_BYTES 64	       /* that who writes sends for others */
-#define SERVE_BYTES  128       /* that the terminal's hart sends at a time ... */
-#define SERVE_PAUSE  1000000   /* ... and then does something else, so many ns */
-#define QUIET	     50000000  /* after so many ns an unfinished line is shown */
-#define PATIENCE     100000000 /* of a VM that ends, with a port that takes nothing */
+#define INPUT_SIZE   KIB(16) /* a power of two */
+#define WRITER_BYTES 64	     /* that who writes sends for others */
+#define SERVE_BYTES  16	     /* that the terminal's hart sends before it looks at the clock */
+#define SERVE_NS     100000 /* so long it goes on; a byte takes an emulator some microseconds ... */
+#define SERVE_PAUSE  1000000  /* ... and then does something else, so many ns */
+#define QUIET	     50000000 /* after so many ns an unfinished line is shown */
+#define DRAIN_NS     20000000 /* how long a hart stays with what a VM that ends has left */
 #define NAP	     10000000
 
 static void pause_expired(struct timer *timer);
@@ -257,16 +259,36 @@ static void call_port_ready(void)
 		__atomic_store_n(&terminal.owes_calls, 1, __ATOMIC_RELEASE);
 }
 
+/*
+ * The time that this takes is lost to whoever runs on this hart, perhaps not the one whose output
+ * it is: it takes a tenth at most, unless nobody runs. True: there is no more.
+ */
+static bool send_for_a_while(bool *port_is_busy)
+{
+	bool is_free = !this_hart()->running;
+	u64 end = time_now() + time_from_ns(is_free ? SERVE_PAUSE : SERVE_NS);
+	bool is_done, has_sent = false;
+	unsigned budget;
+
+	do {
+		budget = SERVE_BYTES;
+		is_done = send(&budget);
+		has_sent |= budget < SERVE_BYTES;
+	} while (!is_done && budget == 0 && time_now() < end);
+	*port_is_busy = !has_sent;
+	return is_done;
+}
+
 static void serve(void)
 {
-	unsigned budget = SERVE_BYTES;
+	bool port_is_busy;
 
 	spin_lock(&terminal.lock);
 	uart_enable_output_interrupt(false);
 	terminal.is_served_soon = false;
-	if (!send(&budget)) {
+	if (!send_for_a_while(&port_is_busy)) {
 		terminal.is_served_soon = true;
-		if (budget > 0)
+		if (port_is_busy)
 			uart_enable_output_interrupt(true);
 		else
 			timer_start(&terminal.pause, time_now() + time_from_ns(SERVE_PAUSE));
@@ -543,14 +565,12 @@ static bool send_some(bool *is_done)
 
 void terminal_drain(struct console *console)
 {
-	u64 start = time_now(), progress = start, patience = time_from_ns(PATIENCE);
+	u64 end = time_now() + time_from_ns(DRAIN_NS);
 	bool is_done;
 
 	terminal_look(console);
-	while (terminal_has_more(console) && time_now() - progress < patience &&
-	       time_now() - start < patience * 10) {
-		if (send_some(&is_done))
-			progress = time_now();
+	while (terminal_has_more(console) && time_now() < end) {
+		send_some(&is_done);
 		interrupts_handle_pending();
 	}
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Tests of the terminal with its consoles, escapes and messages, over a port of the test's own. */
 #include "unit.h"
+#include "core/hart.h"
 #include "core/log.h"
 #include "core/timer.h"
 #include "dev/console.h"
@@ -22,12 +23,16 @@
 
 /* --- The machine */
 
+static struct hart hart;
+struct hart *hart_in_tp = &hart;
+
 static struct {
 	char screen[1 << 20];
 	u64 shown;   /* bytes on the screen */
 	u64 room;    /* that the port takes now */
 	u64 trickle; /* so much more room when the terminal's hart waits or is interrupted */
 	u64 now;     /* ns */
+	u64 byte_ns; /* how long the port takes for a byte */
 	bool input_interrupt, output_interrupt;
 	const char *typed;
 	u64 nr_typed;
@@ -39,6 +44,7 @@ bool uart_try_put(u8 byte)
 	if (host.room == 0)
 		return false;
 	host.room--;
+	host.now += host.byte_ns;
 	assert_true(host.shown < sizeof(host.screen) - 1);
 	host.screen[host.shown++] = (char)byte;
 	host.screen[host.shown] = '\0';
@@ -392,6 +398,7 @@ static void turning_away_frees_who_waits(void **state)
 
 static void one_vm_does_not_take_the_hart(void **state)
 {
+	struct vcpu *const some_vcpu = (struct vcpu *)(void *)&host;
 	u64 before;
 
 	(void)state;
@@ -400,19 +407,26 @@ static void one_vm_does_not_take_the_hart(void **state)
 	while (console_put(&vms[0].console, 'x'))
 		;
 	host.room = PLENTY;
+	host.byte_ns = MS / 1000;
+	hart.running = some_vcpu;
 	terminal_interrupt();
-	assert_in_range(host.shown, 100, 128);
-	assert_false(host.output_interrupt); /* a pause follows, of a millisecond */
+	assert_in_range(host.shown, 100, 116); /* a tenth of a millisecond */
+	assert_false(host.output_interrupt);   /* a pause follows, of a millisecond */
 	assert_true(console_put(&vms[0].console, 'x'));
 	before = host.shown;
 	assert_true(console_put(&vms[0].console, 'x'));
 	assert_in_range(host.shown - before, 60, 65); /* who writes sends some more */
 	before = host.shown;
-	host.now += MS - 1;
+	host.now += MS - 200000;
 	assert_false(interrupt());
-	host.now++;
+	host.now += 200000;
 	assert_true(interrupt());
-	assert_in_range(host.shown - before, 100, 128);
+	assert_in_range(host.shown - before, 100, 116);
+	before = host.shown;
+	hart.running = NULL; /* nobody minds */
+	host.now += MS;
+	assert_true(interrupt());
+	assert_in_range(host.shown - before, 1000, 1016);
 }
 
 static void one_vm_in_all_mode_is_raw(void **state)
@@ -797,8 +811,8 @@ static void draining_has_an_end(void **state)
 		say(0, "line\n");
 	before = host.now;
 	console_drain(&vms[0].console);
-	assert_in_range(host.now - before, 100 * MS, 200 * MS);
-	host.trickle = 10;
+	assert_in_range(host.now - before, 20 * MS, 25 * MS);
+	host.trickle = 1000;
 	console_drain(&vms[0].console);
 	assert_true(console_is_drained(&vms[0].console));
 	assert_int_equal(host.shown, 1000 * strlen("[a] line\r\n"));
