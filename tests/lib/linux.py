@@ -53,6 +53,16 @@ def version(qemu):
     return tuple(int(n) for n in re.search(r"version (\d+)\.(\d+)", said).groups())
 
 
+def lines_of(text, name):
+    """
+    The lines of one VM. A line that is not finished may be shown early, and again when it is: so is
+    the line of a VM that a busy computer stops in the middle.
+    """
+    found = re.findall(r"^\[%s\] (.*)$" % re.escape(name), text, re.M)
+    return [line for line, following in zip(found, found[1:] + [""])
+            if not following.startswith(line) or not line]
+
+
 class Boot:
     """One run of the launcher with the Debian kernel, to its end."""
 

@@ -33,18 +33,9 @@ def shape(line):
     return re.sub(r"\s+", " ", re.sub(r"\b[0-9a-f]{8}\b|\d+(\.\d+)?", "#", line))
 
 
-def lines_of(lines, name):
-    """
-    The lines of a VM. A first part that came alone, because the VM paused in the line, is repeated
-    with the whole line.
-    """
-    mine = [line[len(name) + 3:] for line in lines if line.startswith("[%s] " % name)]
-    return [line for line, after in zip(mine, mine[1:] + [""]) if not after.startswith(line)]
-
-
 def told(lines, name):
     """What the VM's doppel.run=info says, as shapes."""
-    mine = lines_of(lines, name)
+    mine = linux.lines_of("\n".join(lines), name)
     if mine.count("doppel-info: begin") != 1 or mine.count("doppel-info: end") != 1:
         return []
     return [shape(x) for x in mine[mine.index("doppel-info: begin"):mine.index("doppel-info: end")]]

@@ -107,16 +107,6 @@ def test_paste(qemu, label, terminal):
     TAP.ok(text.startswith(PASTE.decode()), name + ": all comes back", text[-300:])
 
 
-def lines_of(text, name):
-    """
-    The lines of one VM. The beginning of a line may be shown early, and again when the line is
-    whole.
-    """
-    found = re.findall(r"^\[%s\] (.*)$" % name, text, re.M)
-    return [line for line, following in zip(found, found[1:] + [""])
-            if not (len(line) < len(following) and following.startswith(line))]
-
-
 def test_all(qemu, label):
     """Two VMs that print as fast as they can, and a user who looks late."""
     run = machines.Run(qemu, [("one", "print", "32M", ""), ("two", "dbcn", "32M", "")],
@@ -124,7 +114,7 @@ def test_all(qemu, label):
     want = {"one": ["%04d %016x abcdefghijklmnopqrst" % (i, i * 0x9E3779B97F4A7C15 % (1 << 64))
                     for i in range(LINES)],
             "two": ["%04d the same line through the debug console" % i for i in range(LINES)]}
-    got = {name: lines_of(run.text, name) for name in want}
+    got = {name: machines.lines_of(run.text, name) for name in want}
     TAP.ok(run.status == 0 and got == want,
            "all: every line of two VMs is whole, none lost, " + label,
            "%d and %d lines\n%s" % (len(got["one"]), len(got["two"]), run.tail))

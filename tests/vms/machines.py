@@ -13,7 +13,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "lib"))
 
 import linux  # noqa: E402
-from linux import Tap  # noqa: E402,F401
+from linux import Tap, lines_of  # noqa: E402,F401
 
 PROGRAM = ROOT / "build" / "guest" / "vm-roles.elf"
 TIMEOUT = 60  # seconds; only a hang takes so long

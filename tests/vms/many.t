@@ -21,9 +21,8 @@ VMS = 64
 SCRIPT = "".join(["wait vm%d output filled 60\n" % n for n in range(VMS)] + ["sleep 1\n"] +
                  ["send vm%d go\n" % n for n in range(VMS)])
 LIMIT = 128 << 10   # bytes beyond its RAM for an idle VM
-FILLED = re.compile(r"^\[vm(\d+)\] check (\d+): filled (\d+) KiB$")
-CHECKED = re.compile(
-    r"^\[vm(\d+)\] check (\d+): (\d+) words are wrong, (\d+) ticks of (\d+) came$")
+FILLED = re.compile(r"^(\d+) check (\d+): filled (\d+) KiB$")
+CHECKED = re.compile(r"^(\d+) check (\d+): (\d+) words are wrong, (\d+) ticks of (\d+) came$")
 OFF = re.compile(r"^doppel: vm vm(\d+): powered off$")
 
 
@@ -33,9 +32,8 @@ def run_many(qemu, count, role, *args):
         "--consoles", "all", "--stats", "--host-cpus", "2", *args)
 
 
-def matches(run, pattern):
-    return [tuple(map(int, found.groups()))
-            for found in map(pattern.match, run.text.splitlines()) if found]
+def matches(lines, pattern):
+    return [tuple(map(int, found.groups())) for found in map(pattern.match, lines) if found]
 
 
 def whole(found):
@@ -48,7 +46,10 @@ def test_checks(qemu, label):
         script.write(SCRIPT)
         script.flush()
         run = run_many(qemu, VMS, "check name={}", "--script", script.name)
-    filled, checked, off = (matches(run, p) for p in (FILLED, CHECKED, OFF))
+    lines = ["%d %s" % (n, line) for n in range(VMS)
+             for line in machines.lines_of(run.text, "vm%d" % n)]
+    filled, checked = (matches(lines, p) for p in (FILLED, CHECKED))
+    off = matches(run.text.splitlines(), OFF)
     TAP.ok(run.status == 0 and sorted(off) == [(n,) for n in range(VMS)],
            "%d VMs end by themselves, %s" % (VMS, label), run.tail)
     TAP.ok(whole(filled) and whole(checked), "each says what it has to say, in whole lines, " + label,
