@@ -135,6 +135,7 @@ test-fast: test-setup
 	@$(MAKE) --no-print-directory prove-fast
 
 test-slow: test-setup
+	@./doppel setup extra-packages
 	@$(MAKE) --no-print-directory prove-slow
 
 prove-fast: all guests unit
@@ -148,6 +149,7 @@ prove-slow: all guests unit
 
 .PHONY: bench
 bench: test-setup
+	@./doppel setup extra-packages
 	@$(MAKE) --no-print-directory all guests
 	@tests/bench/run
 

@@ -46,7 +46,8 @@ arguments: "packages" and "images".
 SETUP_END = """\
 what:
   packages       host packages to build and run: QEMU, OpenSBI, dtc, a RISC-V compiler
-  test-packages  those, and what the tests need: cmocka, clang-format, prove
+  test-packages  those, and what the tests need: cmocka, clang-format, prove, pexpect
+  extra-packages those, and what make test-slow and make bench need: spin, gnuplot
   images         Debian's RISC-V kernel and busybox into the cache; build/guest/Image and
                  build/guest/initramfs.cpio.gz
   qemu10         QEMU 10 and its OpenSBI from bookworm-backports into the cache, for the tests
@@ -144,7 +145,7 @@ def _add_setup(verbs):
     setup = verbs.add_parser("setup", help="obtain what is missing", description=SETUP_TEXT,
                              epilog=SETUP_END)
     setup.add_argument("what", nargs="*", metavar="WHAT",
-                       help="packages, test-packages, images, qemu10")
+                       help="packages, test-packages, extra-packages, images, qemu10")
     setup.add_argument("--refresh", action="store_true",
                        help="get images or QEMU 10 again although the cache has them")
     setup.add_argument("--print-cache", action="store_true", help="print the cache's path")

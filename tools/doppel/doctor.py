@@ -19,6 +19,8 @@ def run():
     rows.append(hypervisor())
     rows += [row(need, "./doppel setup test-packages", OPTIONAL) for need in host.TEST
              if need not in host.RUN]
+    rows += [row(need, "./doppel setup extra-packages", OPTIONAL) for need in host.EXTRA
+             if need not in host.TEST]
     rows.append(qemu10())
     for state, name, text in rows:
         print("%-8s %-26s %s" % (state, name, text))

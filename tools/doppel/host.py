@@ -91,8 +91,11 @@ TEST = RUN + (
                                                     "/usr/local/include/cmocka.h"), "unit tests"),
     Need("prove", lambda: ["perl"], _prove, "run the tests"),
     Need("pexpect", lambda: ["python3-pexpect"], _pexpect, "tests of the monitor"),
-    Need("spin", lambda: ["spin"], _program("spin"), "make test-slow: the models"),
     Need("clang-format", lambda: ["clang-format"], _program("clang-format"), "make lint"),
+)
+EXTRA = TEST + (
+    Need("spin", lambda: ["spin"], _program("spin"), "make test-slow: the models"),
+    Need("gnuplot", lambda: ["gnuplot-nox"], _program("gnuplot"), "make bench: the plot"),
 )
 
 

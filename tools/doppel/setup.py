@@ -28,6 +28,7 @@ def run(options):
     if options.print_cache or options.print_qemu10:
         return print_paths(options)
     steps = {"packages": lambda: install(host.RUN), "test-packages": lambda: install(host.TEST),
+             "extra-packages": lambda: install(host.EXTRA),
              "images": lambda: make_images(options.refresh),
              "qemu10": lambda: get_qemu10(options.refresh)}
     wanted = options.what or ["packages", "images"]
