@@ -27,14 +27,15 @@ keys:
   the run.
 
 exit status:
-  0    the guests powered off, or you left with Ctrl-] q
-  1    the hypervisor panicked, or QEMU failed
+  0    the guests powered off, or you ended the run: Ctrl-] q, or the monitor's kill or quit
+  1    the hypervisor panicked, --canary found a change, or QEMU failed
   2    usage or bad input: one sentence says what, nothing was started
-  3    the hypervisor killed a VM
+  3    the hypervisor killed a VM; the reason is shown
   4    a guest shut down with the reason "system failure" (0 with --native: OpenSBI does not
        pass the reason on)
   5    a command of the script failed
   124  the time of --timeout passed
+  128 + N  signal N ended the launcher
 
 environment:
   DOPPEL_QEMU   the emulator to use when --qemu is not given
@@ -102,7 +103,8 @@ def _add_run(verbs):
     vm.add_argument("--name", metavar="NAME", help="name of the VM")
     host = run.add_argument_group("the machine below")
     host.add_argument("--host-cpus", type=int, metavar="N",
-                      help="harts (default: as many as the largest VM's vCPUs, at most 8)")
+                      help="harts (default: as many as the largest VM's vCPUs and as harts in the "
+                      "description names, two for several VMs, at most 8)")
     host.add_argument("--host-memory", metavar="SIZE",
                       help="RAM (default: as needed for all VMs that are described)")
     host.add_argument("--qemu", metavar="PATH", help="the emulator (default: %s)" % qemu.NAME)
