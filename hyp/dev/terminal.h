@@ -14,7 +14,8 @@ struct console;
  * focus in focus mode.
  *
  * One hart, the one that takes the serial port's interrupt, serves the terminal: it fires the
- * timers, calls port_ready, and creates and destroys consoles. Any hart may write.
+ * timers, calls port_ready, and creates and destroys consoles. While it runs a vCPU, output takes a
+ * tenth of its time at most. Any hart may write.
  */
 
 /* What the monitor does for the terminal; called on the terminal's hart without locks held. */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Who runs where: the mechanism. Each hart has a queue of vCPUs that are to run on it, and takes
- * them from others' queues when that is fairer, or when its own is empty. Who comes first is the
- * policy's to say (vcpu/sched_policy.h).
+ * Who runs where: the mechanism. Each hart has a queue of the runnable vCPUs that ran there last; a
+ * hart that is free takes the best of all queues. Who that is, is the policy's to say
+ * (vcpu/sched_policy.h).
  *
  * While no vCPU waits, every one keeps its hart, sleeps on it in WFI by itself, and costs nothing.
- * When there are more than harts, WFI traps and frees the hart, and a time slice takes it from
- * those that do not wait.
+ * When there are more than harts, WFI traps and frees the hart, a time slice takes it from those
+ * that do not wait, and one that wakes up may take it before that.
  *
  *               sched_start()           sched_pick()
  *      OFF ───────────────► RUNNABLE ───────────────► RUNNING
@@ -16,6 +16,8 @@
  *       │                       │ sched_unhold()           │ │
  *       │                     HELD ◄───────────────────────┘ │ sched_hold()
  *       └────────────────────────────────────────────────────┘ sched_stop()
+ *
+ * sched_hold_waiting() and sched_stop_waiting() lead from RUNNABLE and BLOCKED to HELD and OFF.
  */
 #ifndef DOPPEL_SCHED_H
 #define DOPPEL_SCHED_H
@@ -84,7 +86,7 @@ bool sched_stop_waiting(struct vcpu *vcpu);
 /* Ends the hold, if there is one: *held is 0 already. */
 void sched_unhold(struct vcpu *vcpu);
 
-/* After an interrupt of this hart: whether the time of its vCPU is over. */
+/* After an interrupt of this hart: whether its vCPU is to leave it. May begin a new slice. */
 bool sched_should_yield(struct vcpu *vcpu);
 
 /* The vCPU on this hart gives up the rest of its turn to its siblings. */

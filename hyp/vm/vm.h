@@ -118,7 +118,8 @@ struct vm *vm_find(const char *name);
  * vm_start() and vm_restart() (of a VM that runs or is paused) begin anew from the images; their
  * loading is done in the VM's own time. vm_pause() returns when no vCPU runs any more; the guest's
  * clock stands until vm_resume(). vm_stop() presses the power button: what the guest makes of it is
- * its own. vm_destroy() gives everything back; the VM is gone.
+ * its own. vm_end_by_operator() ends it at once: VM_KILLED, which is nobody's failure. vm_destroy()
+ * gives everything back; the VM is gone.
  */
 const char *vm_create(const struct vm_description *description, const char *name, struct vm **vm);
 const char *vm_start(struct vm *vm);
