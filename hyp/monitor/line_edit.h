@@ -16,11 +16,9 @@
 
 #include "lib/types.h"
 
-#define LINE_SIZE    256 /* with the terminating 0 */
-#define LINE_HISTORY 16
-#define LINE_COLUMNS                                                                              \
-	79		 /* that a line may take on the screen; a longer one is scrolled sideways \
-			  */
+#define LINE_SIZE     256 /* with the terminating 0 */
+#define LINE_HISTORY  16
+#define LINE_COLUMNS  79 /* of the screen; a longer line is scrolled sideways */
 #define LINE_MAX_WORD 40 /* of what is completed, with the terminating 0 */
 
 enum line_event {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a vCPU counts. Each counter is written by the hart that runs it alone: no atomics. */
+/* What a vCPU counts. Where nothing else is said, only the hart that runs it writes: no atomics. */
 #ifndef DOPPEL_VCPU_STATS_H
 #define DOPPEL_VCPU_STATS_H
 
@@ -46,8 +46,7 @@ struct vcpu_stats {
 	u64 fp_loads; /* lazy switches of floating-point or vector state */
 	u64 wfi_blocks;
 	u64 loads; /* times it came to a hart */
-	/* Timebase ticks; of the state that it is in now, only what is behind it (vcpu/account.h).
-	 */
+	/* Ticks, without those of the state that it is in now (vcpu/account.h adds them). */
 	u64 run_ticks;	      /* on a hart, exits included; under the scheduler's lock */
 	u64 stolen_ticks;     /* it would have run, but had no hart; under that lock */
 	u64 idle_ticks;	      /* blocked until an interrupt; under that lock */
