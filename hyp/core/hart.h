@@ -39,7 +39,8 @@ struct hart {
 	bool slice_is_over;
 	u32 is_preempted; /* atomic: one that woke up should have the hart */
 	u32 has_work;	  /* atomic: besides running vCPUs; see run/run.h */
-	u64 idle_ticks;	  /* spent waiting, in all */
+	u64 idle_ticks;	  /* spent waiting, in all, until the last wait ended */
+	u64 idle_since;	  /* ticks, while it waits; else 0 */
 	struct timer slice;
 
 	u64 vmid_generation; /* of the last HFENCE.GVMA of all VMIDs */

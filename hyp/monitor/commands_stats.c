@@ -59,7 +59,7 @@ static u64 look_at_hart(const struct hart *hart)
 	static struct rates_counters counters;
 	u64 idle;
 
-	counters.busy = hart->idle_ticks;
+	counters.busy = hart_idle_ticks(hart);
 	idle = look(&hart_rates[hart->index], &counters)->busy_permille;
 	return 1000 - MIN(idle, 1000UL);
 }

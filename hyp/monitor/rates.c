@@ -10,7 +10,9 @@ void rates_reset(struct rates *rates, u64 now)
 static void look(struct rates *rates, const struct rates_counters *counters, u64 elapsed, u64 hz)
 {
 	struct rates_result *result = &rates->result;
-	u64 all = 0, top = 0;
+	u64 before = rates->counters.busy;
+	/* What seemed to be work may turn out, a heartbeat later, to have been a doze. */
+	u64 busy = counters->busy > before ? counters->busy - before : 0, all = 0, top = 0;
 
 	result->top_cause = RATES_NO_CAUSE;
 	for (unsigned i = 0; i < RATES_CAUSES; i++) {
@@ -22,7 +24,7 @@ static void look(struct rates *rates, const struct rates_counters *counters, u64
 			result->top_cause = i;
 		}
 	}
-	result->busy_permille = (counters->busy - rates->counters.busy) * 1000 / elapsed;
+	result->busy_permille = busy * 1000 / elapsed;
 	result->exits_per_second = all * hz / elapsed;
 	result->top_percent = all ? (unsigned)(top * 100 / all) : 0;
 }

@@ -23,6 +23,13 @@ void vcpu_times(const struct vcpu *vcpu, struct vcpu_times *times)
 	times->guest = run;
 }
 
+u64 hart_idle_ticks(const struct hart *hart)
+{
+	u64 now = time_now(), since = __atomic_load_n(&hart->idle_since, __ATOMIC_RELAXED);
+
+	return hart->idle_ticks + (since && now > since ? now - since : 0);
+}
+
 /* An interrupt that ends a WFI leaves the pc behind it. */
 void vcpu_sample_doze(struct vcpu *vcpu, u64 ticks)
 {

@@ -16,10 +16,13 @@ struct vcpu_times {
 /* Any hart, any time: the state that the vCPU is in counts up to now. */
 void vcpu_times(const struct vcpu *vcpu, struct vcpu_times *times);
 
+/* How long a hart has had nothing to do, up to now. Any hart. */
+u64 hart_idle_ticks(const struct hart *hart);
+
 /*
- * A WFI that does not trap cannot be timed. The heartbeat of a hart (vcpu/vcpu.c) samples instead:
- * this is called with the ticks since the last one, and gives them to the idle time if the guest
- * was asleep.
+ * A WFI that does not trap cannot be timed. The heartbeat of a hart (vcpu/vcpu.c) samples instead,
+ * and so does a vCPU that leaves: this is called with the ticks since the last sample, and gives
+ * them to the idle time if the guest was asleep.
  */
 void vcpu_sample_doze(struct vcpu *vcpu, u64 ticks);
 

@@ -270,7 +270,9 @@ static void idle(struct hart *hart)
 {
 	u64 start = time_now();
 
+	__atomic_store_n(&hart->idle_since, start, __ATOMIC_RELAXED);
 	wait_for_interrupt();
+	__atomic_store_n(&hart->idle_since, 0, __ATOMIC_RELAXED);
 	hart->idle_ticks += time_now() - start;
 	interrupts_handle_pending();
 }

@@ -128,12 +128,17 @@ static void start_heartbeat(struct hart *hart)
 	timer_start(&hart->heartbeat, now + time_from_ns(HEARTBEAT_NS) + jitter);
 }
 
+static void sample_doze(struct hart *hart)
+{
+	if (hart->current)
+		vcpu_sample_doze(hart->current, time_now() - hart->last_heartbeat);
+}
+
 static void heartbeat_expired(struct timer *timer)
 {
 	struct hart *hart = container_of(timer, struct hart, heartbeat);
 
-	if (hart->current)
-		vcpu_sample_doze(hart->current, time_now() - hart->last_heartbeat);
+	sample_doze(hart);
 	start_heartbeat(hart);
 }
 
@@ -169,6 +174,7 @@ void vcpu_load(struct vcpu *vcpu)
 
 void vcpu_save(struct vcpu *vcpu)
 {
+	sample_doze(this_hart()); /* who leaves often, for the monitor say, sees no heartbeat */
 	vcpu->in_user_mode = !(csr_read(CSR_SSTATUS) & SSTATUS_SPP);
 	fp_unload(vcpu);
 	save_csrs(vcpu);

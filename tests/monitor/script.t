@@ -156,6 +156,19 @@ def test_life(qemu, label):
     TAP.ok("\nvms 1\n" in "\n" + states["stats"], "destroyed VMs are gone, " + label, states["stats"])
 
 
+def test_idle(qemu, label):
+    """Who sleeps does not seem busy: neither a guest whose WFI does not trap, nor a hart."""
+    sleeper = vm("sleeper", "harts = <0>;", kernel=monitors.ROLES, bootargs="idle span=60000")
+    run = Script(qemu, [sleeper], ["sleep 0.25", "vms --json"] * 20 + ["harts", "quit"],
+                 "--host-cpus", "3")
+    rates = [int(rate) for rate in re.findall(r'"cpu_permille":(\d+)', run.text)]
+    TAP.ok(run.status == 0 and len(rates) == 20 and max(rates) <= 1000
+           and sorted(rates)[len(rates) // 2] < 500, "a guest that sleeps, " + label, rates)
+    busy = re.findall(r"^ +[12]  online +([0-9.]+)  -$", run.answers["harts"], re.M)
+    TAP.ok(len(busy) == 2 and all(float(percent) < 50 for percent in busy),
+           "harts that sleep, " + label, run.answers["harts"])
+
+
 def test_stop(qemu, label):
     """A guest that hears its power button and stays."""
     run = Script(qemu, [vm("deaf", bootargs="listen")],
@@ -200,6 +213,7 @@ for path, name in monitors.emulators():
     test_inspection(path, name)
     test_json(path, name)
     test_life(path, name)
+    test_idle(path, name)
     test_stop(path, name)
     test_ends(path, name)
     test_volume(path, name)

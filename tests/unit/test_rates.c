@@ -66,12 +66,28 @@ static void counters_may_wrap(void **state)
 	assert_int_equal(rates_look(&rates, &counters, 2 * HZ, SHORTEST, HZ)->exits_per_second, 30);
 }
 
+/* A guest that sleeps in WFI is found out at the next heartbeat only. */
+static void less_time_than_before_is_none(void **state)
+{
+	struct rates_counters counters = { .busy = HZ };
+	struct rates rates;
+
+	(void)state;
+	rates_reset(&rates, 0);
+	rates_look(&rates, &counters, HZ, SHORTEST, HZ);
+	counters.busy -= HZ / 20;
+	assert_int_equal(rates_look(&rates, &counters, 2 * HZ, SHORTEST, HZ)->busy_permille, 0);
+	counters.busy += HZ / 2;
+	assert_int_equal(rates_look(&rates, &counters, 3 * HZ, SHORTEST, HZ)->busy_permille, 500);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rates_are_of_the_time_between),
 		cmocka_unit_test(a_look_too_soon_does_not_count),
 		cmocka_unit_test(counters_may_wrap),
+		cmocka_unit_test(less_time_than_before_is_none),
 	};
 	return RUN_TESTS(tests);
 }
