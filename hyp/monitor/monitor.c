@@ -41,7 +41,6 @@ static enum command_result (*poll)(void);
 static struct timer timer;
 static u64 poll_interval;
 
-static u32 may_be_over; /* atomic: a VM was the last that was alive */
 static bool is_ending;
 static u16 exit_code;
 
@@ -91,12 +90,16 @@ static void opened(void)
 	run_request_work();
 }
 
-/* What was typed behind Ctrl-]: a VM's number as vms shows it, or its name. */
+/*
+ * What was typed behind Ctrl-]: a VM's number as vms shows it, or its name. The user turns to it:
+ * if no VM is alive, nothing holds the machine then.
+ */
 static struct console *find_console(const char *word)
 {
 	bool is_number = word[0] >= '1' && word[0] <= '9' && !word[1];
 	struct vm *vm = is_number ? vms[word[0] - '1'] : vm_find(word);
 
+	run_request_work();
 	return vm ? &vm->console : NULL;
 }
 
@@ -151,15 +154,15 @@ void monitor_end(u16 code)
 	exit_code = code;
 }
 
+/* Whether anybody is left whom the machine is there for. */
 static void end_if_over(void)
 {
-	if (!vms_alive() && !is_open() && !script)
+	if (!is_ending && !vms_alive() && !is_open() && !script)
 		monitor_end(vms_exit_code());
 }
 
 void monitor_vms_over(void)
 {
-	__atomic_store_n(&may_be_over, 1, __ATOMIC_RELEASE);
 	run_request_work();
 }
 
@@ -178,7 +181,6 @@ static struct console *way_out(void)
 void monitor_leave(struct console *to)
 {
 	terminal_focus(to ? to : way_out());
-	end_if_over();
 }
 
 /* --- Commands */
@@ -331,8 +333,7 @@ void monitor_work(void)
 			feed(typed[nr_taken++ % TYPED_SIZE]);
 	}
 	flush_output();
-	if (__atomic_exchange_n(&may_be_over, 0, __ATOMIC_ACQUIRE))
-		end_if_over();
+	end_if_over();
 	if (is_ending)
 		run_exit(exit_code);
 }

@@ -67,8 +67,8 @@ ERRORS = (
 class Session:
     """A person at the terminal. What is expected and does not come ends the test."""
 
-    def __init__(self, qemu, directory):
-        command = monitors.command(directory, qemu, [LINUX, TALKER, TARGET])
+    def __init__(self, qemu, directory, *machines):
+        command = monitors.command(directory, qemu, machines)
         self.child = pexpect.spawn(command[0], command[1:], timeout=PATIENCE,
                                    encoding="utf-8", codec_errors="replace", dimensions=(24, 80))
         self.seen = ""
@@ -215,7 +215,7 @@ def test_leaving(session, label):
 
 def test_session(qemu, label):
     with tempfile.TemporaryDirectory() as directory:
-        session = Session(qemu, directory)
+        session = Session(qemu, directory, LINUX, TALKER, TARGET)
         try:
             session.expect("A root shell")
             session.type(ESCAPE + "m")
@@ -231,6 +231,27 @@ def test_session(qemu, label):
             session.child.close(force=True)
 
 
+def test_nobody_left(qemu, label):
+    """Who turns from the monitor to a VM, with none alive, has the machine end: now or later."""
+    for what, lines, keys in (
+            ("Ctrl-] to a dead VM", ["kill talker"], ESCAPE + "1"),
+            ("a kill that was typed ahead", ["pause talker"], "sleep 1\rkill talker\r" + ESCAPE + "1")):
+        with tempfile.TemporaryDirectory() as directory:
+            session = Session(qemu, directory, TALKER)
+            try:
+                session.expect("line ")
+                session.open_monitor()
+                for line in lines:
+                    session.command(line)
+                session.type(keys)
+                session.child.expect(pexpect.EOF, timeout=20)
+            except pexpect.ExceptionPexpect:
+                session.seen += session.child.before
+            session.child.close(force=True)
+        TAP.ok(session.child.exitstatus == 0, "%s ends the machine, %s" % (what, label), session.seen[-1500:])
+
+
 for path, name in monitors.emulators():
     test_session(path, name)
+    test_nobody_left(path, name)
 TAP.done()
