@@ -3,7 +3,8 @@
 #include "mem/ram_pool.h"
 #include "lib/spinlock.h"
 
-#define MAX_RANGES 64
+/* 256 VMs of RAM_MAX_PIECES each leave so many gaps at most, beside the ranges of the machine. */
+#define MAX_RANGES (256 * RAM_MAX_PIECES + 64)
 
 /* Sorted by address; two ranges never touch. */
 struct ranges {
