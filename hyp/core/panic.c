@@ -48,7 +48,7 @@ void panic(const char *fmt, ...)
 	log_raw("called from %lx; the last exits of each hart, oldest first:\n",
 		(u64)__builtin_return_address(0));
 	for_each_hart (hart)
-		trace_show(&hart->trace, (unsigned)hart->id, -1);
+		trace_show(&hart->trace, (unsigned)hart->id, -1, 0);
 	log_raw("This is a bug of Doppel. Please report it with all of the above.\n");
 	machine_exit(EXIT_PANIC);
 }

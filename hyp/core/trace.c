@@ -36,7 +36,12 @@ static void show(const struct trace_record *record, unsigned hart)
 	log_raw("  %s\n", line);
 }
 
-void trace_show(const struct trace_ring *ring, unsigned hart, int vm)
+static bool is_wanted(const struct trace_record *record, int vm, u64 since)
+{
+	return record->time >= since && (vm < 0 || trace_record_vm(record) == (unsigned)vm);
+}
+
+void trace_show(const struct trace_ring *ring, unsigned hart, int vm, u64 since)
 {
 	u64 written = ring->position / sizeof(struct trace_record);
 	u64 oldest = written - MIN(written, (u64)TRACE_RECORDS), first = written, shown = 0;
@@ -46,13 +51,13 @@ void trace_show(const struct trace_ring *ring, unsigned hart, int vm)
 	/* Back from the newest until enough of that VM are found, then forward. */
 	while (first > oldest && shown < TRACE_SHOWN) {
 		first--;
-		if (vm < 0 || trace_record_vm(&ring->memory[first % TRACE_RECORDS]) == (unsigned)vm)
+		if (is_wanted(&ring->memory[first % TRACE_RECORDS], vm, since))
 			shown++;
 	}
 	for (u64 i = first; i < written; i++) {
 		const struct trace_record *record = &ring->memory[i % TRACE_RECORDS];
 
-		if (vm < 0 || trace_record_vm(record) == (unsigned)vm)
+		if (is_wanted(record, vm, since))
 			show(record, hart);
 	}
 }

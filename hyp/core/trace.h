@@ -67,8 +67,10 @@ static inline unsigned trace_record_vm(const struct trace_record *record)
 #define TRACE_LINE_SIZE 160
 void trace_format(const struct trace_record *record, unsigned hart, char line[TRACE_LINE_SIZE]);
 
-/* Prints the last TRACE_SHOWN exits of the ring, oldest first; of VM number vm only, or of all
- * (-1). */
-void trace_show(const struct trace_ring *ring, unsigned hart, int vm);
+/*
+ * Prints the last TRACE_SHOWN exits of the ring, oldest first; of VM number vm only, or of all
+ * (-1), and none from before the time since (ticks): that VM may have the place of another.
+ */
+void trace_show(const struct trace_ring *ring, unsigned hart, int vm, u64 since);
 
 #endif

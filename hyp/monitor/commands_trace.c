@@ -33,6 +33,12 @@ static void keep(const struct trace_record *record, unsigned hart, unsigned want
 	found[at].hart = hart;
 }
 
+/* Not of one that had the same place before. */
+static bool is_of(const struct trace_record *record, const struct vm *vm)
+{
+	return trace_record_vm(record) == vm->id && record->time >= vm->created_at;
+}
+
 /* The VM is held, but others go on writing into the ring: what they overwrite is left out. */
 static void search(const struct hart *hart, const struct vm *vm, unsigned wanted)
 {
@@ -44,7 +50,7 @@ static void search(const struct hart *hart, const struct vm *vm, unsigned wanted
 		struct trace_record record = ring->memory[i % TRACE_RECORDS];
 		u64 now = __atomic_load_n(&ring->position, __ATOMIC_ACQUIRE) / sizeof(record);
 
-		if (now <= i + TRACE_RECORDS - 1 && trace_record_vm(&record) == vm->id)
+		if (now <= i + TRACE_RECORDS - 1 && is_of(&record, vm))
 			keep(&record, (unsigned)hart->id, wanted);
 	}
 }

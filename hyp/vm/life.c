@@ -357,7 +357,7 @@ static void tell_of_kill(const struct vm *vm)
 	log_error("vm %s: killed: %s", vm->name, vm->kill_reason);
 	log_raw("the last exits of each hart that ran it, oldest first:\n");
 	for_each_hart (hart)
-		trace_show(&hart->trace, (unsigned)hart->id, (int)vm->id);
+		trace_show(&hart->trace, (unsigned)hart->id, (int)vm->id, vm->created_at);
 }
 
 static enum vm_event show_end(struct vm *vm)

@@ -169,6 +169,16 @@ def test_idle(qemu, label):
            "harts that sleep, " + label, run.answers["harts"])
 
 
+def test_place(qemu, label):
+    """What was noted of a VM that is gone is not another's, which has its place."""
+    run = Script(qemu, [SPARE], [
+        "create spare one", "start one", "wait one output ready 60", "trace one show", "kill one",
+        "destroy one", "create spare two", "trace two show", "quit"])
+    TAP.ok(run.status == 0 and run.answers["trace one show"].startswith("hart ")
+           and run.answers["trace two show"].startswith("no exits of two "),
+           "exits of a VM that is gone, " + label, run.tail)
+
+
 def test_stop(qemu, label):
     """A guest that hears its power button and stays."""
     run = Script(qemu, [vm("deaf", bootargs="listen")],
@@ -214,6 +224,7 @@ for path, name in monitors.emulators():
     test_json(path, name)
     test_life(path, name)
     test_idle(path, name)
+    test_place(path, name)
     test_stop(path, name)
     test_ends(path, name)
     test_volume(path, name)
