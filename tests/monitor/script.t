@@ -164,7 +164,7 @@ def test_idle(qemu, label):
     rates = [int(rate) for rate in re.findall(r'"cpu_permille":(\d+)', run.text)]
     TAP.ok(run.status == 0 and len(rates) == 20 and max(rates) <= 1000
            and sorted(rates)[len(rates) // 2] < 500, "a guest that sleeps, " + label, rates)
-    busy = re.findall(r"^ +[12]  online +([0-9.]+)  -$", run.answers["harts"], re.M)
+    busy = re.findall(r"^ +[12]  online +([0-9.]+)  ", run.answers["harts"], re.M)
     TAP.ok(len(busy) == 2 and all(float(percent) < 50 for percent in busy),
            "harts that sleep, " + label, run.answers["harts"])
 
