@@ -231,8 +231,9 @@ static void open_catalog(void)
 static void create_vms(void)
 {
 	const char *name;
+	int at = FDT_NONE;
 
-	for (unsigned i = 0; (name = catalog_name(i)) != NULL; i++) {
+	while ((name = catalog_next(&at)) != NULL) {
 		struct vm_description description;
 		char error[VM_ERROR_SIZE];
 		const char *problem = catalog_read(name, &description, error);

@@ -198,8 +198,11 @@ const char *command_percent(u64 permille, char text[COMMAND_PERCENT_SIZE])
 
 static bool is_described(const char *name)
 {
-	for (unsigned i = 0; i < catalog_count(); i++) {
-		if (strcmp(catalog_name(i), name) == 0)
+	const char *described;
+	int at = FDT_NONE;
+
+	while ((described = catalog_next(&at)) != NULL) {
+		if (strcmp(described, name) == 0)
 			return true;
 	}
 	return false;
@@ -249,7 +252,7 @@ bool command_milliseconds(const struct words *words, unsigned index, u64 normall
 /* The candidate number *n of a list is what fits the prefix; counts down. */
 static bool is_candidate(const char *name, const char *prefix, unsigned *n, char *word)
 {
-	if (!name || strncmp(name, prefix, strlen(prefix)) != 0 || (*n)-- != 0)
+	if (strncmp(name, prefix, strlen(prefix)) != 0 || (*n)-- != 0)
 		return false;
 	snprintf(word, LINE_MAX_WORD, "%s", name);
 	return true;
@@ -275,8 +278,11 @@ static bool complete_vm(const char *prefix, unsigned n, char *word)
 
 static bool complete_description(const char *prefix, unsigned n, char *word)
 {
-	for (unsigned i = 0; i < catalog_count(); i++) {
-		if (is_candidate(catalog_name(i), prefix, &n, word))
+	const char *name;
+	int at = FDT_NONE;
+
+	while ((name = catalog_next(&at)) != NULL) {
+		if (is_candidate(name, prefix, &n, word))
 			return true;
 	}
 	return false;

@@ -80,21 +80,20 @@ static bool is_created(const char *name)
 }
 
 /* The descriptions that no VM bears the name of, one by one; NULL: no more. */
-static const char *next_described(unsigned *at)
+static const char *next_described(int *at)
 {
-	while (*at < catalog_count()) {
-		const char *name = catalog_name((*at)++);
+	const char *name;
 
-		if (!is_created(name))
-			return name;
-	}
-	return NULL;
+	do {
+		name = catalog_next(at);
+	} while (name && is_created(name));
+	return name;
 }
 
 static int name_width(void)
 {
 	size_t width = strlen("NAME");
-	unsigned at = 0;
+	int at = FDT_NONE;
 	const char *name;
 
 	for_each_vm (vm)
@@ -169,7 +168,7 @@ static void json_described(struct json *json, const char *name)
 static enum command_result json_vms(void)
 {
 	struct json json = command_json();
-	unsigned at = 0;
+	int at = FDT_NONE;
 	const char *name;
 
 	json_begin_array(&json, NULL);
@@ -185,7 +184,7 @@ static enum command_result json_vms(void)
 enum command_result command_vms(const struct words *words)
 {
 	int width = name_width();
-	unsigned at = 0;
+	int at = FDT_NONE;
 	const char *name;
 
 	(void)words;

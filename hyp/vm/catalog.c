@@ -17,29 +17,18 @@ void catalog_open(const struct fdt *fdt)
 	tree = *fdt;
 }
 
-#define for_each_vm_node(node)                            \
-	fdt_for_each_child (&tree, node, fdt_root(&tree)) \
-		if (strcmp(fdt_node_name(&tree, node), IMAGES_NODE) != 0)
-
-unsigned catalog_count(void)
+static bool is_vm(int node)
 {
-	unsigned count = 0;
-	int node;
-
-	for_each_vm_node (node)
-		count++;
-	return count;
+	return strcmp(fdt_node_name(&tree, node), IMAGES_NODE) != 0;
 }
 
-const char *catalog_name(unsigned index)
+const char *catalog_next(int *at)
 {
-	int node;
-
-	for_each_vm_node (node) {
-		if (index-- == 0)
-			return fdt_node_name(&tree, node);
-	}
-	return NULL;
+	do {
+		*at = *at == FDT_NONE ? fdt_first_child(&tree, fdt_root(&tree))
+				      : fdt_next_sibling(&tree, *at);
+	} while (*at != FDT_NONE && !is_vm(*at));
+	return *at == FDT_NONE ? NULL : fdt_node_name(&tree, *at);
 }
 
 const char *catalog_read(const char *name, struct vm_description *d, char error[VM_ERROR_SIZE])
@@ -143,13 +132,11 @@ const char *catalog_check(char error[VM_ERROR_SIZE])
 {
 	const char *problem = check_root(error);
 	struct vm_description d;
-	int node;
+	int at = FDT_NONE;
 
 	if (!problem)
 		problem = check_images(error);
-	for_each_vm_node (node) {
-		if (!problem)
-			problem = description_read(&tree, node, &d, error);
-	}
+	while (!problem && catalog_next(&at))
+		problem = description_read(&tree, at, &d, error);
 	return problem;
 }

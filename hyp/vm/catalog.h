@@ -9,8 +9,8 @@
 #define SCRIPT_MAX MIB(1) /* bytes */
 
 /*
- * Nothing is copied but the struct: the blob must stay where it is. Each function below walks the
- * tree anew, which is linear in its nodes; payloads are stepped over.
+ * Nothing is copied but the struct: the blob must stay where it is. Payloads
+ * are stepped over, never read.
  */
 void catalog_open(const struct fdt *fdt);
 
@@ -20,10 +20,11 @@ void catalog_open(const struct fdt *fdt);
  */
 const char *catalog_check(char error[VM_ERROR_SIZE]);
 
-unsigned catalog_count(void);
-
-/* The name of the index-th VM, in the order of the description; NULL behind the last. */
-const char *catalog_name(unsigned index);
+/*
+ * The names of the VMs one by one, in the order of the description; NULL: no more. *at is FDT_NONE
+ * at first, and not to be changed then.
+ */
+const char *catalog_next(int *at);
 
 /* Reads the VM of that name. Returns NULL or a sentence in error, as description_read(). */
 const char *catalog_read(const char *name, struct vm_description *description,

@@ -251,7 +251,24 @@ def test_nobody_left(qemu, label):
         TAP.ok(session.child.exitstatus == 0, "%s ends the machine, %s" % (what, label), session.seen[-1500:])
 
 
+def test_completion_of_many(qemu, label):
+    """While the monitor looks for names, its hart does nothing else."""
+    spares = [vm("spare-%d" % n, autostart=False) for n in range(256)]
+    with tempfile.TemporaryDirectory() as directory:
+        session = Session(qemu, directory, TALKER, *spares)
+        try:
+            session.expect("line ")
+            session.open_monitor()
+            session.type("create \t\t")
+            session.child.expect_exact("spare-255", timeout=5)
+            TAP.ok(True, "256 names are completed soon, " + label)
+        except pexpect.ExceptionPexpect:
+            TAP.ok(False, "256 names are completed soon, " + label, session.child.before[-1500:])
+        session.child.close(force=True)
+
+
 for path, name in monitors.emulators():
     test_session(path, name)
     test_nobody_left(path, name)
+    test_completion_of_many(path, name)
 TAP.done()
