@@ -49,6 +49,7 @@ extern char image_text_start[], image_rodata_end[], image_end[];
 
 static void __attribute__((noreturn)) refuse(const char *why)
 {
+	uart_make_last_effort();
 	log_error("cannot start: %s", why);
 	machine_exit(EXIT_REFUSED);
 }

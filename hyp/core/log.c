@@ -38,6 +38,7 @@ static void release_lock(void)
 void log_break_lock(void)
 {
 	lock_is_broken = true;
+	uart_make_last_effort();
 }
 
 static u32 room(void)

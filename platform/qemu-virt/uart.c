@@ -9,14 +9,20 @@ enum { THR = 0, RBR = 0, IER = 1, FCR = 2, LCR = 3, LSR = 5 };
 #define IER_RX_AVAILABLE BIT(0)
 #define IER_THR_EMPTY	 BIT(1)
 #define FCR_ENABLE_CLEAR 0x07
+#define FCR_TRIGGER_14	 0xc0 /* interrupts for input: at 14 bytes, or soon after the last one */
 #define LCR_8N1		 0x03
 #define LSR_DATA_READY	 BIT(0)
 #define LSR_THR_EMPTY	 BIT(5)
 
-/* Some milliseconds even on a slow emulator; a working port is ready at once. */
-#define BUSY_LIMIT 1000000
+/*
+ * How often a busy port is looked at; one that works is ready at once. Some hundred microseconds,
+ * for a hart waits; at the end of everything, a second.
+ */
+#define BUSY_LIMIT  300
+#define LAST_EFFORT 1000000
 
 static u64 base;
+static int busy_limit = BUSY_LIMIT;
 static bool is_stalled;
 static struct spinlock ier_lock;
 static u8 ier;
@@ -28,7 +34,7 @@ void uart_init(hpa_t port)
 		return;
 	io_write8(base + IER, 0);
 	io_write8(base + LCR, LCR_8N1);
-	io_write8(base + FCR, FCR_ENABLE_CLEAR);
+	io_write8(base + FCR, FCR_ENABLE_CLEAR | FCR_TRIGGER_14);
 }
 
 bool uart_try_put(u8 byte)
@@ -43,12 +49,18 @@ bool uart_try_put(u8 byte)
 bool uart_put(u8 byte)
 {
 	for (int i = 0; !uart_try_put(byte); i++) {
-		if (!base || is_stalled || i == BUSY_LIMIT) {
+		if (!base || is_stalled || i == busy_limit) {
 			is_stalled = true;
 			return false;
 		}
 	}
 	return true;
+}
+
+void uart_make_last_effort(void)
+{
+	busy_limit = LAST_EFFORT;
+	is_stalled = false;
 }
 
 bool uart_get(u8 *byte)

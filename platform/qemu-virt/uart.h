@@ -17,6 +17,9 @@ bool uart_try_put(u8 byte);
  */
 bool uart_put(u8 byte);
 
+/* The machine ends: from now on the port is waited for much longer. */
+void uart_make_last_effort(void);
+
 /* True and the byte when one has been received. */
 bool uart_get(u8 *byte);
 

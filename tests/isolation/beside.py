@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """An attacker (tests/guest/attacker) beside a Linux VM that checks itself (selfcheck.c)."""
 
+import fcntl
 import gzip
 import os
 import pathlib
@@ -18,6 +19,8 @@ from linux import Tap  # noqa: E402,F401
 ATTACKER = ROOT / "build" / "guest" / "attacker.elf"
 SELFCHECK = ROOT / "build" / "guest" / "selfcheck"
 TIMEOUT = 150  # seconds; only a hang takes so long
+F_SETPIPE_SZ = 1031  # fcntl.F_SETPIPE_SZ of newer Pythons
+PIPE_SIZE = 4096  # so that it is soon full when nobody reads
 
 ROLES = ["memory", "sbi", "ipi", "mmio", "console", "faults", "timer", "spin", "harts", "reset", "fill"]
 
@@ -59,15 +62,34 @@ def mix(value):
     return value ^ value >> 29
 
 
+def communicate(command, typed, pause):
+    """Runs a command to its end; its exit status and output, which is read late."""
+    with tempfile.TemporaryFile() as stdin:
+        stdin.write(typed)
+        stdin.seek(0)
+        process = subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE,
+                                   stderr=subprocess.STDOUT)
+    with process:
+        fcntl.fcntl(process.stdout, F_SETPIPE_SZ, PIPE_SIZE)
+        if pause:
+            try:
+                process.wait(pause)
+            except subprocess.TimeoutExpired:
+                pass
+        output = process.stdout.read()
+    return process.returncode, output
+
+
 class Run:
     """
     One run of both VMs to their ends. `words` are the victim's (selfcheck.c), `attack` the
     attacker's bootargs. The one that comes first in the description has the terminal first;
-    `consoles` is the launcher's option.
+    `consoles` is the launcher's option. `typed` goes to it; nothing of the output is read for the
+    first `pause` seconds.
     """
 
     def __init__(self, qemu, attack, *args, words="", vcpus=(1, 4), attacker_first=False, typed=b"",
-                 consoles="all"):
+                 consoles="all", pause=0):
         with tempfile.TemporaryDirectory() as directory:
             path = pathlib.Path(directory, "vms.dts")
             image = pathlib.Path(directory, "initrd")
@@ -79,11 +101,9 @@ class Run:
             command = [str(ROOT / "doppel"), "run", str(path), "--qemu", qemu, "--no-trace", "--canary"]
             command += ["--consoles", consoles]
             command += ["--timeout", os.environ.get("DOPPEL_TEST_TIMEOUT", str(TIMEOUT)), *args]
-            done = subprocess.run(command, input=typed, stdout=subprocess.PIPE,
-                                  stderr=subprocess.STDOUT, check=False)
-        self.status = done.returncode
+            self.status, output = communicate(command, typed, pause)
         # A lone carriage return stays: no line of an attacker begins behind it.
-        self.text = done.stdout.decode(errors="replace").replace("\r\n", "\n")
+        self.text = output.decode(errors="replace").replace("\r\n", "\n")
 
     def find(self, pattern, name=""):
         """All matches of a line of that VM, with or without its name in front."""

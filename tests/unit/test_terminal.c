@@ -56,6 +56,10 @@ bool uart_put(u8 byte)
 	return uart_try_put(byte);
 }
 
+void uart_make_last_effort(void)
+{
+}
+
 bool uart_get(u8 *byte)
 {
 	if (host.nr_typed == 0)
