@@ -6,8 +6,12 @@
 #include "lib/string.h"
 #include "mem/page.h"
 
-#define RAW_PIECE   64
-#define REPEAT_SIZE 512 /* of an unfinished line that is longer, the first part is not repeated */
+#define RAW_PIECE     64
+#define RETURNS	      8	  /* so many may be in a line that is not too long without them */
+#define REPEAT_SIZE   512 /* of an unfinished line that is longer, the first part is not repeated */
+#define SEQUENCE_SIZE 32
+#define ESC	      0x1b
+#define DELETE	      0x7f
 
 const struct ns16550_backend console_backend = { console_put, console_get };
 
@@ -140,25 +144,55 @@ static void end_line(struct console_piece *piece)
 	piece->line_start = piece->end;
 }
 
+/* A control sequence, as ESC [ 1 m, has bytes of 0x20 to 0x3f and then one of 0x40 to 0x7e. */
+static u64 sequence_length(const struct console *console, u64 position)
+{
+	u64 at = position + 2, end = MIN(console->written, position + SEQUENCE_SIZE);
+
+	while (at < end && byte_at(console, at) >= 0x20 && byte_at(console, at) < 0x40)
+		at++;
+	if (at < end && byte_at(console, at) >= 0x40 && byte_at(console, at) < DELETE)
+		at++;
+	return at - position;
+}
+
+/*
+ * How many bytes there are not text, but would steer the terminal (ECMA-48), which others use: they
+ * would forge its lines, or have it answer as if the user typed.
+ */
+static u64 control_length(const struct console *console, u64 position)
+{
+	u8 byte = byte_at(console, position);
+
+	if (byte == ESC && position + 1 < console->written && byte_at(console, position + 1) == '[')
+		return sequence_length(console, position);
+	/* U+0080 to U+009F are controls, too. */
+	if (byte >= 0x80 && byte < 0xa0 && position > 0 && byte_at(console, position - 1) == 0xc2)
+		return 1;
+	return (byte < ' ' && byte != '\t') || byte == DELETE;
+}
+
 /* Copies what is visible up to the end of the line; true: the piece ends there. */
 static bool copy_line(const struct console *console, struct console_piece *piece)
 {
-	u64 limit = console->line_start + CONSOLE_LINE_SIZE;
+	u64 limit = console->line_start + CONSOLE_LINE_SIZE, most = limit + RETURNS, length;
 
-	for (piece->end = console->shown; piece->end < console->written; piece->end++) {
+	for (piece->end = console->shown; piece->end < console->written; piece->end += length) {
 		u8 byte = byte_at(console, piece->end);
 
 		if (byte == '\n') {
 			piece->end++;
 			return true;
 		}
-		if (byte == '\r') {
-			limit++;
-			continue;
-		}
+		if (byte == '\r')
+			limit = MIN(limit + 1, most);
 		if (piece->end >= limit)
 			return true;
-		piece->text[piece->size++] = byte;
+		length = piece->keeps_controls ? byte == '\r' : control_length(console, piece->end);
+		if (!length) {
+			piece->text[piece->size++] = byte;
+			length = 1;
+		}
 	}
 	return console->written == console->ended;
 }

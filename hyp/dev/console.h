@@ -93,8 +93,9 @@ struct console_piece {
 	unsigned size;
 	u64 end; /* shown and line_start, once the piece is shown */
 	u64 line_start;
-	bool continues; /* the unfinished line that the screen ends with */
-	bool is_note;	/* about dropped bytes */
+	bool keeps_controls; /* where lines are shown: characters that are no text are left in */
+	bool continues;	     /* the unfinished line that the screen ends with */
+	bool is_note;	     /* about dropped bytes */
 };
 
 /* The next piece of what was written, as it is. False: there is none. */

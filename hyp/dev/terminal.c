@@ -91,7 +91,11 @@ static bool take_piece(struct console *console, struct console_piece *piece)
 	enum terminal_style style = terminal_style(console);
 	const char *name = console == terminal.monitor ? NULL : console->name;
 
-	*piece = (struct console_piece){ .continues = log_line_owner() == console };
+	*piece = (struct console_piece){
+		.continues = log_line_owner() == console,
+		/* Who is in focus may edit its line. */
+		.keeps_controls = console == terminal.focus || console == terminal.monitor,
+	};
 	if (style == TERMINAL_HIDDEN ||
 	    (console->shown == console->written && !console->line_is_due))
 		return false;

@@ -9,9 +9,10 @@ struct console;
 
 /*
  * Two modes. Focus: the output of the console in focus is shown as it is, that of others is kept.
- * All: whole lines of every VM, each with the VM's name in front; as long as there is only one VM,
- * this is the same as focus. The monitor's text is shown in both, and nothing else while it is in
- * focus in focus mode.
+ * All: whole lines of every VM, each with the VM's name in front, of those that are not in focus
+ * the text only: their control characters are left out; as long as there is only one VM, this is
+ * the same as focus. The monitor's text is shown in both, and nothing else while it is in focus in
+ * focus mode.
  *
  * One hart, the one that takes the serial port's interrupt, serves the terminal: it fires the
  * timers, calls port_ready, and creates and destroys consoles. While it runs a vCPU, output takes a

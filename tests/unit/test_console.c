@@ -203,6 +203,33 @@ static void long_lines_come_in_pieces(void **state)
 	shows_no_line();
 }
 
+/* None of it reaches the terminal, and no byte of text is lost. */
+static void lines_of_others_are_text(void **state)
+{
+	struct console_piece piece = { .keeps_controls = true };
+
+	(void)state;
+	put("a\x1b[1;31mb\x1b[6nc\x1b]0;d\a\bt\te\x7f\x1b[\n");
+	shows_line(false, "[vm] abc]0;dt\te\r\n");
+	put("\x1b[?\x9b\xc2\x9b"
+	    "1m\xe2\x80\x93\n");
+	shows_line(false, "[vm] \x9b\xc2"
+			  "1m\xe2\x80\x93\r\n");
+	put("\x1b[K~ # \b\rx\n");
+	assert_true(console_take_line(&console, "vm", &piece));
+	shows(true, &piece, "[vm] \x1b[K~ # \bx\r\n");
+}
+
+/* Else each byte that is written would have all of them looked at again. */
+static void a_line_without_text_ends_too(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 2 * CONSOLE_LINE_SIZE; i++)
+		put("\r");
+	shows_line(false, "[vm] \r\n");
+	assert_in_range(console.written - console.shown, 1, CONSOLE_LINE_SIZE);
+}
+
 static void a_line_may_be_due(void **state)
 {
 	(void)state;
@@ -393,6 +420,8 @@ int main(void)
 		TEST(raw_comes_in_pieces),
 		TEST(lines_are_whole),
 		TEST(long_lines_come_in_pieces),
+		TEST(lines_of_others_are_text),
+		TEST(a_line_without_text_ends_too),
 		TEST(a_line_may_be_due),
 		TEST(a_cut_line_is_repeated),
 		TEST(hidden_output_is_kept),
