@@ -83,8 +83,11 @@ bool console_put(void *ctx, u8 byte)
 {
 	struct console *console = ctx;
 	enum terminal_style style = terminal_style(console);
-	bool may_drop = style == TERMINAL_HIDDEN, fits = try_put(console, byte, may_drop);
+	bool may_drop = style == TERMINAL_HIDDEN, fits;
 
+	if (terminal_is_closed())
+		return true;
+	fits = try_put(console, byte, may_drop);
 	if (!fits || needs_look(console, style, byte))
 		terminal_look(console);
 	return fits || try_put(console, byte, may_drop);

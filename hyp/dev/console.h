@@ -77,7 +77,7 @@ bool console_search(struct console *console, const char *text, u64 *from);
 u64 console_type(struct console *console, const char *text, u64 size);
 
 /*
- * The VM has ended, or starts anew: shows what can be shown, an unfinished last line too, and
+ * The VM has ended: shows what can be shown, an unfinished last line too, and
  * forgets input that nobody read. Waits for the port a little; what is left then is shown later.
  * Any hart, no locks held.
  */

@@ -26,6 +26,7 @@ static void quiet_expired(struct timer *timer);
 static struct {
 	struct spinlock lock;
 	bool show_all, has_escapes;
+	bool is_closed;	      /* atomic: the machine ends */
 	struct list consoles; /* all of them */
 	struct list ready;    /* those that may have something to show, the longest waiting first */
 	unsigned nr_vms;
@@ -595,10 +596,17 @@ static void nap(void)
 	timer_stop(&timer);
 }
 
+bool terminal_is_closed(void)
+{
+	return __atomic_load_n(&terminal.is_closed, __ATOMIC_RELAXED);
+}
+
 void terminal_flush(void)
 {
 	bool is_done = false;
 
+	/* VMs that still run would go on writing. */
+	__atomic_store_n(&terminal.is_closed, true, __ATOMIC_RELAXED);
 	while (!is_done) {
 		if (!send_some(&is_done) && !is_done)
 			nap();

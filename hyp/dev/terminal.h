@@ -60,6 +60,9 @@ bool terminal_shows_all(void);
  */
 void terminal_flush(void);
 
+/* What VMs write from now on is dropped. */
+bool terminal_is_closed(void);
+
 /*
  * The rest is for the consoles (console.c). Their locks are taken under that of the terminal.
  */

@@ -219,7 +219,7 @@ static void end_script(void)
 /* The next line of the script is pending, unless it is a comment. */
 static void next_script_line(void)
 {
-	size_t length = 0, left = (size_t)(script_end - script);
+	size_t length = 0, left = (size_t)(script_end - script), shown;
 
 	if (!left) {
 		end_script();
@@ -227,8 +227,9 @@ static void next_script_line(void)
 	}
 	while (length < left && script[length] != '\n')
 		length++;
-	snprintf(pending, sizeof(pending), "%.*s", (int)MIN(length, sizeof(pending)), script);
-	pending_is_cut = length >= sizeof(pending);
+	shown = length && script[length - 1] == '\r' ? length - 1 : length;
+	snprintf(pending, sizeof(pending), "%.*s", (int)MIN(shown, sizeof(pending)), script);
+	pending_is_cut = shown >= sizeof(pending);
 	script += MIN(length + 1, left);
 	has_pending = !is_comment(pending);
 	if (has_pending)

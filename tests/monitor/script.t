@@ -201,7 +201,7 @@ def test_ends(qemu, label):
     run = Script(qemu, [TARGET], ["echo " + "x" * 300])
     TAP.ok(run.status == 5 and "longer than 255 bytes" in run.text, "and a line that is too long, " + label,
            run.tail)
-    run = Script(qemu, [TARGET], ["quit", "echo behind"])
+    run = Script(qemu, [TARGET], ["echo before\r", "quit\r", "echo behind"])
     TAP.ok(run.status == 0 and "echo behind" not in run.answers, "quit, " + label, run.tail)
     run = Script(qemu, [SPARE], ["create spare", "start spare", "wait spare output ready 60", "kill spare"])
     TAP.ok(run.status == 0, "no VM that starts by itself, " + label, run.tail)

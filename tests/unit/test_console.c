@@ -42,6 +42,11 @@ void format(format_sink *sink, void *ctx, const char *fmt, va_list args)
 		sink(ctx, *c);
 }
 
+bool terminal_is_closed(void)
+{
+	return false;
+}
+
 enum terminal_style terminal_style(const struct console *console)
 {
 	(void)console;

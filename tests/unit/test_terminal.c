@@ -834,6 +834,11 @@ static void flushing_waits_for_the_user(void **state)
 	terminal_flush();
 	assert_int_equal(host.shown, 500 * strlen("[a] line\r\n[bob] line\r\n") +
 					     strlen("doppel: the end\r\n"));
+	/* A VM that writes without end does not keep the machine from its own. */
+	say(0, "line\n");
+	terminal_flush();
+	assert_int_equal(host.shown, 500 * strlen("[a] line\r\n[bob] line\r\n") +
+					     strlen("doppel: the end\r\n"));
 }
 
 /* With its line open on the screen, in the queue, in focus, watched. */
