@@ -15,7 +15,6 @@ import beside  # noqa: E402
 
 TAP = beside.Tap()
 ATTACK_MS = 1000
-LATE_MS = 4000          # fills all pipes on the way, and then the console
 BOOT_MS = (4000, 12000)  # what the victim has to boot, and more for a busy test machine
 BETWEEN_MS = 400        # what the end of an attack and the reboot behind it take, on a busy machine
 REST_MS = 1500          # in peace
@@ -55,14 +54,13 @@ def attack(qemu, roles, *args, late=False, **more):
     A run in which the victim was there before the attacks began. That may take a second try.
     late: whoever reads the terminal does not, until most of the attacks are over.
     """
-    ms = LATE_MS if late else ATTACK_MS
     for boot in BOOT_MS:
-        end = boot + len(roles) * (ms + BETWEEN_MS) + REST_MS + late * LATE_MS
+        end = boot + len(roles) * (ATTACK_MS + BETWEEN_MS) + REST_MS
         run = beside.Run(
-            qemu, "attack=%s ms=%d after=%d" % (",".join(roles), ms, boot), *args, *MORE,
+            qemu, "attack=%s ms=%d after=%d" % (",".join(roles), ATTACK_MS, boot), *args, *MORE,
             words="selfcheck.end=%d" % end,
-            pause=(boot + len(roles) * ms) / 1000 if late else 0, **more)
-        run.attack_ends = boot + len(roles) * ms - LATER_MS
+            pause=(boot + len(roles) * ATTACK_MS) / 1000 if late else 0, **more)
+        run.attack_ends = boot + len(roles) * ATTACK_MS - LATER_MS
         if run.slices and run.slices[0][1] < boot:
             break
     return run
