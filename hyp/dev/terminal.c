@@ -16,6 +16,7 @@
 #define SERVE_BYTES  16	     /* that the terminal's hart sends before it looks at the clock */
 #define SERVE_NS     100000 /* so long it goes on; a byte takes an emulator some microseconds ... */
 #define SERVE_PAUSE  1000000  /* ... and then does something else, so many ns */
+#define BUSY_PAUSE   20000000 /* after so many ns a port that was busy is looked at in any case */
 #define QUIET	     50000000 /* after so many ns an unfinished line is shown */
 #define DRAIN_NS     20000000 /* how long a hart stays with what a VM that ends has left */
 #define NAP	     10000000
@@ -293,10 +294,11 @@ static void serve(void)
 	terminal.is_served_soon = false;
 	if (!send_for_a_while(&port_is_busy)) {
 		terminal.is_served_soon = true;
+		/* The timer is for a port whose interrupt does not come. */
 		if (port_is_busy)
 			uart_enable_output_interrupt(true);
-		else
-			timer_start(&terminal.pause, time_now() + time_from_ns(SERVE_PAUSE));
+		timer_start(&terminal.pause,
+			    time_now() + time_from_ns(port_is_busy ? BUSY_PAUSE : SERVE_PAUSE));
 	}
 	watch_line();
 	spin_unlock(&terminal.lock);
