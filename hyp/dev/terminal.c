@@ -291,6 +291,7 @@ static void serve(void)
 
 	spin_lock(&terminal.lock);
 	uart_enable_output_interrupt(false);
+	timer_stop(&terminal.pause);
 	terminal.is_served_soon = false;
 	if (!send_for_a_while(&port_is_busy)) {
 		terminal.is_served_soon = true;
