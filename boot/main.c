@@ -110,6 +110,8 @@ static void map_machine(void)
 		map_one_to_one(machine.test, MMIO_PAGE, MAP_RW);
 	if (machine.rtc.v)
 		map_one_to_one(machine.rtc, MMIO_PAGE, MAP_RW);
+	for (unsigned i = 0; i < machine.nr_virtio; i++)
+		map_one_to_one(machine.virtio[i].base, MMIO_PAGE, MAP_RW);
 	map_one_to_one(machine.device_tree.start, machine.device_tree.size, MAP_R);
 	map_one_to_one(machine.payload.start, machine.payload.size, MAP_R);
 	for (unsigned i = 0; ram_pool_range(i, &range); i++) {

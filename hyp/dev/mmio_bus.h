@@ -6,7 +6,7 @@
 #include "dev/mmio.h"
 #include "lib/types.h"
 
-#define MMIO_MAX_REGIONS 16
+#define MMIO_MAX_REGIONS 40
 
 struct mmio_region {
 	u64 start; /* guest physical */

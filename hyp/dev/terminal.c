@@ -366,10 +366,11 @@ void terminal_accept(u8 byte)
 		terminal.ops->input(byte);
 }
 
-void terminal_interrupt(void)
+void terminal_interrupt(unsigned source)
 {
 	u8 byte;
 
+	(void)source;
 	while (has_room_for_input() && uart_get(&byte)) {
 		if (terminal.has_escapes)
 			escape_typed(byte);

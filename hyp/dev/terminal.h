@@ -33,7 +33,7 @@ void terminal_init(bool show_all, bool escapes);
 void terminal_set_monitor(struct console *monitor, const struct terminal_monitor *ops);
 
 /* The interrupt handler of the machine's serial port. */
-void terminal_interrupt(void);
+void terminal_interrupt(unsigned source);
 
 /* Turns to a VM's console: says so, and shows what was not shown yet. NULL: to nobody's. */
 void terminal_focus(struct console *console);

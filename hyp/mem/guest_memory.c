@@ -99,3 +99,26 @@ bool guest_clear(const struct guest_memory *memory, gpa_t gpa, u64 size)
 	}
 	return true;
 }
+
+u64 guest_pin(struct guest_memory *memory, gpa_t gpa, u64 size, hpa_t *hpa)
+{
+	u64 left;
+
+	if (!size || !guest_memory_contains(memory, gpa, size))
+		return 0;
+	*hpa = HPA((u64)at_offset(memory, gpa.v - memory->start.v, &left) - WINDOW_BASE);
+	return MIN(left, size);
+}
+
+/* All of guest RAM stays the guest's as long as the VM exists. */
+void guest_unpin(struct guest_memory *memory, gpa_t gpa, u64 size)
+{
+	(void)memory;
+	(void)gpa;
+	(void)size;
+}
+
+void *guest_window(hpa_t hpa)
+{
+	return window(hpa);
+}

@@ -37,4 +37,14 @@ bool guest_read_pte(const struct guest_memory *memory, gpa_t gpa, u64 *pte);
 /* Overwrites a range with zeroes; false, and nothing done, unless all of it is guest RAM. */
 bool guest_clear(const struct guest_memory *memory, gpa_t gpa, u64 size);
 
+/*
+ * For devices, which reach guest RAM while its vCPUs run. guest_pin() tells where gpa is in the
+ * machine, and how many bytes, at most size, follow it there; 0: it is no RAM. Until guest_unpin()
+ * of the same range that memory stays the guest's. For the hypervisor's own accesses,
+ * guest_window() gives the address of what is pinned.
+ */
+u64 guest_pin(struct guest_memory *memory, gpa_t gpa, u64 size, hpa_t *hpa);
+void guest_unpin(struct guest_memory *memory, gpa_t gpa, u64 size);
+void *guest_window(hpa_t hpa);
+
 #endif

@@ -76,6 +76,10 @@ static enum fate attend(struct vcpu *vcpu)
 	if (requests & REQUEST_STOP)
 		return IS_OFF;
 	vcpu_do_requests(vcpu, requests);
+	if (requests & REQUEST_SERVICE && !vm_service_devices(vcpu)) {
+		vcpu_request(vcpu, REQUEST_SERVICE); /* not before its device is reset */
+		return vm_is_held(vcpu->vm) ? IS_HELD : TURN_IS_OVER;
+	}
 	if (vm_is_held(vcpu->vm))
 		return IS_HELD;
 	vcpu_check_timer(vcpu);

@@ -9,9 +9,9 @@
 
 #define MAX_SOURCES 128
 
-static void (*handlers[MAX_SOURCES])(void);
+static void (*handlers[MAX_SOURCES])(unsigned source);
 
-void interrupts_set_handler(unsigned source, void (*handler)(void))
+void interrupts_set_handler(unsigned source, void (*handler)(unsigned source))
 {
 	ASSERT(source < MAX_SOURCES);
 	handlers[source] = handler;
@@ -28,7 +28,7 @@ static void handle_external(void)
 
 	while ((source = plic_claim(context)) != 0) {
 		if (source < MAX_SOURCES && handlers[source])
-			handlers[source]();
+			handlers[source](source);
 		plic_complete(context, source);
 	}
 }

@@ -6,7 +6,7 @@
 #include "lib/types.h"
 
 /* Who takes the interrupts of a source of the machine's PLIC. */
-void interrupts_set_handler(unsigned source, void (*handler)(void));
+void interrupts_set_handler(unsigned source, void (*handler)(unsigned source));
 
 /* Each hart, once: enables the interrupts; the hypervisor itself is never interrupted by them. */
 void interrupts_init_hart(void);

@@ -79,6 +79,7 @@ enum fate {
 #define REQUEST_FENCE	 BIT(2) /* look into the mailbox */
 #define REQUEST_STOP	 BIT(3) /* the VM ends: leave the scheduler */
 #define REQUEST_LOOK	 BIT(4) /* an interrupt of the hart was handled: time and turns may be over */
+#define REQUEST_SERVICE	 BIT(5) /* a device of the VM has work that is done in the VM's own time */
 
 /* The clock of a VM: all its vCPUs have the same. */
 struct guest_clock {
@@ -206,7 +207,7 @@ void vcpu_check_timer(struct vcpu *vcpu);
 /* Host ticks at which a blocked vCPU's timer interrupt would wake it. Before vcpu_save(). */
 u64 vcpu_wakeup_time(const struct vcpu *vcpu);
 
-/* The requests other than REQUEST_STOP and REQUEST_LOOK, done on the vCPU's own hart. */
+/* The requests other than REQUEST_STOP, _LOOK and _SERVICE, done on the vCPU's own hart. */
 void vcpu_do_requests(struct vcpu *vcpu, u64 requests);
 
 /* The guest's cycle and instret counters; they run whenever the vCPU is on a hart. */

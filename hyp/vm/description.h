@@ -29,6 +29,43 @@ struct payload {
 	u64 size;
 };
 
+/* A device on virtio: a child of the VM's node. Strings stay where the bootloader put them. */
+#define VM_MAX_VIRTIO 24
+#define VM_MAX_PORTS  8 /* of one console */
+
+enum vm_device_kind {
+	VM_DISK,    /* compatible = "doppel,disk" */
+	VM_NET,	    /* "doppel,net" */
+	VM_CONSOLE, /* "doppel,console" */
+	VM_RNG,	    /* "doppel,rng" */
+	VM_BALLOON, /* "doppel,balloon" */
+};
+
+struct vm_device {
+	enum vm_device_kind kind;
+	const char *name; /* of the node */
+	union {
+		struct {
+			const char *host_disk; /* serial number of the real machine's disk */
+			const char *serial;    /* that the guest sees, at most 20 bytes */
+			bool is_read_only;
+			u64 overlay; /* bytes that a copy-on-write overlay may grow to; 0: none */
+			u64 rate_bytes, rate_iops; /* a second; 0: no limit */
+		} disk;
+		struct {
+			const char *switch_name;
+			u8 mac[6];
+			u32 address, prefix, gateway, dns; /* IPv4; 0: none */
+			u64 rate_bytes;			   /* a second, each way; 0: no limit */
+		} net;
+		struct {
+			const char
+				*ports[VM_MAX_PORTS]; /* names; each is a port of the host's, too */
+			unsigned nr_ports;
+		} console;
+	};
+};
+
 struct vm_description {
 	char name[VM_NAME_SIZE];
 	unsigned nr_vcpus;	       /* 1 to VM_MAX_VCPUS */
@@ -41,6 +78,8 @@ struct vm_description {
 	u32 hart_ids[VM_MAX_HARTS]; /* the host's harts that it may run on, each once */
 	unsigned nr_hart_ids;	    /* 0: all of them */
 	bool has_serial, has_rtc, has_test, has_power_button;
+	struct vm_device devices[VM_MAX_VIRTIO]; /* in the order of their slots */
+	unsigned nr_devices;
 };
 
 /* Whether a VM or an image can be called so: 1 to 31 of a-z, 0-9 and -, the first not -. */

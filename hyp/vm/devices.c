@@ -3,6 +3,7 @@
 #include "vm/devices.h"
 #include "platform/qemu-virt/machine.h"
 #include "riscv/io.h"
+#include "vm/virtio.h"
 
 /* The time of the day is read from the machine's own goldfish RTC. */
 #define RTC_TIME_LOW  0x00
@@ -71,7 +72,7 @@ static void syscon_reset(void *ctx)
 	vm_note_end(ctx, VM_REBOOT);
 }
 
-bool devices_create(struct vm *vm)
+const char *devices_create(struct vm *vm)
 {
 	static const struct goldfish_rtc_ops rtc_ops = { wall_clock_ns, set_rtc_alarm };
 	static const struct syscon_ops syscon_ops = { syscon_poweroff, syscon_reset };
@@ -80,7 +81,7 @@ bool devices_create(struct vm *vm)
 	vplic_init(&vm->vplic, vm->nr_vcpus, set_external, vm);
 	mmio_bus_add(&vm->bus, "plic", VPLIC_BASE, VPLIC_SIZE, vplic_mmio, &vm->vplic);
 	if (!console_create(&vm->console, vm->name, port_ready, vm))
-		return false;
+		return "the hypervisor's own memory is used up; describe fewer VMs or vCPUs";
 	ns16550_init(&vm->uart, (struct irq_line){ vplic_set_level, &vm->vplic, NS16550_IRQ },
 		     &console_backend, &vm->console);
 	if (d->has_serial)
@@ -101,7 +102,7 @@ bool devices_create(struct vm *vm)
 	syscon_init(&vm->syscon, &syscon_ops, vm);
 	if (d->has_test)
 		mmio_bus_add(&vm->bus, "test", SYSCON_BASE, SYSCON_SIZE, syscon_mmio, &vm->syscon);
-	return true;
+	return vm_virtio_create(vm);
 }
 
 void devices_reset(struct vm *vm)
@@ -115,6 +116,8 @@ void devices_reset(struct vm *vm)
 void devices_stop(struct vm *vm)
 {
 	timer_stop(&vm->rtc_alarm);
+	(void)vm_virtio_reset(
+		vm); /* what is in flight is waited for by whoever uses the RAM next */
 	console_drain(&vm->console);
 }
 
@@ -122,4 +125,5 @@ void devices_destroy(struct vm *vm)
 {
 	timer_stop_and_wait(&vm->rtc_alarm);
 	console_destroy(&vm->console);
+	vm_virtio_destroy(vm);
 }

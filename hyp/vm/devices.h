@@ -5,8 +5,9 @@
 
 #include "vm/vm.h"
 
-/* Makes those that the description names, and puts them onto the bus. False: no memory. */
-bool devices_create(struct vm *vm);
+/* Makes those that the description names, and puts them onto the bus. NULL, or a sentence for the
+ * user. */
+const char *devices_create(struct vm *vm);
 
 /* To their reset state. Lock of the VM held. */
 void devices_reset(struct vm *vm);

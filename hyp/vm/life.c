@@ -10,6 +10,7 @@
 #include "vcpu/interrupts.h"
 #include "vm/devices.h"
 #include "vm/guest_dt.h"
+#include "vm/virtio.h"
 #include "vm/vm.h"
 
 /* A guest that reboots in a loop is told of once in a while. */
@@ -111,6 +112,9 @@ bool vm_boot_step(struct vm *vm)
 
 	if (!boot->is_pending)
 		return true;
+	/* What the guest that ran before has begun may still read and write this RAM. */
+	if (!vm_virtio_reset(vm))
+		return false;
 	if (boot->cleared < boot->to_clear) {
 		u64 piece = MIN(boot->to_clear - boot->cleared, LOAD_PIECE);
 

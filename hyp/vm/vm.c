@@ -8,6 +8,7 @@
 #include "riscv/sbi_abi.h"
 #include "vm/devices.h"
 #include "vm/guest_dt.h"
+#include "vm/virtio.h"
 
 struct vm *vms[VMS_MAX];
 struct spinlock vms_lock;
@@ -130,9 +131,9 @@ static const char *make(struct vm *vm, u32 set)
 		return "the machine has not enough free memory left; give it more "
 		       "(./doppel run --host-memory) or the VM less";
 	vm->ram_is_foreign = ram_pool_is_recycled();
-	if (!map_memory(vm) || !create_vcpus(vm, set) || !devices_create(vm))
+	if (!map_memory(vm) || !create_vcpus(vm, set))
 		return "the hypervisor's own memory is used up; describe fewer VMs or vCPUs";
-	return NULL;
+	return devices_create(vm);
 }
 
 static unsigned free_place(void)
@@ -189,6 +190,8 @@ const char *vm_destroy(struct vm *vm)
 
 	if (!vm_state_next(vm->state, VM_EVENT_DESTROY, &next))
 		return "it is running or paused; kill it first";
+	if (!vm_virtio_wait_until_reset(vm))
+		return "requests to its disks have not ended; try again later";
 	/* Who just ended it may still be on his way out. */
 	spin_lock(&vms_lock);
 	vms[vm->id] = NULL;

@@ -12,6 +12,7 @@
 #include "lib/spinlock.h"
 #include "vcpu/sched.h"
 #include "vcpu/vcpu.h"
+#include "virtio/device.h"
 #include "vm/description.h"
 #include "vm/load.h"
 #include "vm/vm_state.h"
@@ -66,6 +67,8 @@ struct vm {
 	struct power_button power_button;
 	struct console console;
 	struct timer rtc_alarm;
+	struct virtio_device *virtio[VM_MAX_VIRTIO]; /* they have locks of their own */
+	unsigned nr_virtio;
 
 	/* Life. Under lock. */
 	enum vm_state state;
@@ -178,6 +181,12 @@ bool vm_vcpu_is_off(struct vcpu *vcpu);
  * VM runs any more.
  */
 bool vm_finish(struct vm *vm);
+
+/*
+ * Lets devices do what they have asked for. False: one that the vCPU has reset has requests in
+ * flight; the vCPU does not go on before they are over. The vCPU's own hart, no lock.
+ */
+bool vm_service_devices(struct vcpu *vcpu);
 
 /* Whether any VM runs or is paused. */
 bool vms_alive(void);

@@ -144,6 +144,26 @@ static int find_device(const struct fdt *fdt, const char *compatible, hpa_t *bas
 	return node;
 }
 
+/* QEMU lists its transports from the highest address down. */
+static void probe_virtio(const struct fdt *fdt)
+{
+	int node = FDT_NONE;
+
+	while ((node = fdt_next_compatible(fdt, node, "virtio,mmio")) != FDT_NONE &&
+	       machine.nr_virtio < MACHINE_MAX_VIRTIO) {
+		struct machine_virtio found = { HPA(0), 0 };
+		unsigned at = machine.nr_virtio;
+
+		if (!fdt_reg(fdt, node, fdt_parent(fdt, node), 0, &found.base.v, NULL) ||
+		    !fdt_u32(fdt, node, "interrupts", &found.irq))
+			continue;
+		for (; at && machine.virtio[at - 1].base.v > found.base.v; at--)
+			machine.virtio[at] = machine.virtio[at - 1];
+		machine.virtio[at] = found;
+		machine.nr_virtio++;
+	}
+}
+
 static void probe_devices(const struct fdt *fdt)
 {
 	int uart = find_device(fdt, "ns16550a", &machine.uart, NULL);
@@ -156,6 +176,7 @@ static void probe_devices(const struct fdt *fdt)
 	fdt_u32(fdt, uart, "interrupts", &machine.uart_irq);
 	find_device(fdt, "sifive,test0", &machine.test, NULL);
 	find_device(fdt, "google,goldfish-rtc", &machine.rtc, NULL);
+	probe_virtio(fdt);
 }
 
 static void probe_chosen(const struct fdt *fdt)

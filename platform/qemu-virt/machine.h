@@ -8,6 +8,7 @@
 
 #define MACHINE_MAX_HARTS  32
 #define MACHINE_MAX_RANGES 32
+#define MACHINE_MAX_VIRTIO 32
 
 struct machine_range {
 	hpa_t start;
@@ -18,6 +19,11 @@ struct machine_hart {
 	u64 id;		       /* mhartid */
 	unsigned plic_context; /* the one that drives this hart's S-mode external interrupt */
 	bool has_plic_context;
+};
+
+struct machine_virtio {
+	hpa_t base;
+	unsigned irq; /* PLIC source */
 };
 
 struct machine {
@@ -47,7 +53,9 @@ struct machine {
 
 	hpa_t uart, plic, test, rtc; /* register blocks; 0: the machine has none */
 	u64 plic_size;
-	unsigned uart_irq; /* PLIC source */
+	unsigned uart_irq;				  /* PLIC source */
+	struct machine_virtio virtio[MACHINE_MAX_VIRTIO]; /* virtio-mmio transports, lowest first */
+	unsigned nr_virtio;
 };
 
 extern struct machine machine;

@@ -149,7 +149,7 @@ void format(format_sink *sink, void *ctx, const char *fmt, va_list args)
 static bool interrupt(void)
 {
 	if ((host.output_interrupt && host.room > 0) || (host.input_interrupt && host.nr_typed)) {
-		terminal_interrupt();
+		terminal_interrupt(10);
 		return true;
 	}
 	for (unsigned i = 0; i < ARRAY_SIZE(host.timers); i++) {
@@ -413,7 +413,7 @@ static void one_vm_does_not_take_the_hart(void **state)
 	host.room = PLENTY;
 	host.byte_ns = MS / 1000;
 	hart.running = some_vcpu;
-	terminal_interrupt();
+	terminal_interrupt(10);
 	assert_in_range(host.shown, 100, 116); /* a tenth of a millisecond */
 	assert_false(host.output_interrupt);   /* a pause follows, of a millisecond */
 	assert_true(console_put(&vms[0].console, 'x'));

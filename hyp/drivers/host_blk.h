@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A disk of the real machine: a driver for virtio-blk (virtio 1.2 section 5.2). */
+#ifndef DOPPEL_HOST_BLK_H
+#define DOPPEL_HOST_BLK_H
+
+#include "lib/list.h"
+#include "lib/types.h"
+
+#define HOST_BLK_MAX_SEGMENTS 254U
+
+struct host_blk;
+
+struct host_blk_info {
+	char serial[21]; /* "" when it has none */
+	u64 sectors;	 /* of 512 bytes */
+	u32 block_size;	 /* bytes; 512 unless the device says otherwise */
+	bool is_read_only, has_flush, has_discard, has_write_zeroes;
+	u32 max_discard_sectors, max_write_zeroes_sectors;
+	u64 reads, writes, flushes, others, errors, bytes_read, bytes_written, interrupts;
+};
+
+enum host_blk_op {
+	HOST_BLK_READ,
+	HOST_BLK_WRITE,
+	HOST_BLK_FLUSH,
+	HOST_BLK_DISCARD,
+	HOST_BLK_WRITE_ZEROES
+};
+
+/* Memory of the machine. */
+struct host_segment {
+	hpa_t start;
+	u32 size; /* bytes */
+};
+
+/*
+ * A request, in the caller's memory until done is called. Read and write: the segments' sizes sum
+ * up to a multiple of 512; discard and write-zeroes: nr_sectors.
+ */
+struct host_blk_request {
+	struct list link; /* the driver's */
+	enum host_blk_op op;
+	u64 sector;
+	u32 nr_sectors;
+	bool may_unmap; /* write-zeroes */
+	const struct host_segment *segments;
+	unsigned nr_segments; /* at most HOST_BLK_MAX_SEGMENTS */
+	/* Any hart, no lock held: it may submit. status is VIRTIO_BLK_S_*. */
+	void (*done)(struct host_blk_request *request, u8 status);
+};
+
+/* The disk with that serial number, or NULL; the disk number index, NULL behind the last. */
+struct host_blk *host_blk_find(const char *serial);
+struct host_blk *host_blk_get(unsigned index);
+void host_blk_info(struct host_blk *disk, struct host_blk_info *info);
+
+/*
+ * Hands a request to the device, or keeps it until the device has room: in order either way. It
+ * never fails here; done tells. The device hears of it at the next host_blk_kick().
+ */
+void host_blk_submit(struct host_blk *disk, struct host_blk_request *request);
+void host_blk_kick(struct host_blk *disk);
+
+/* Collects what is completed, without an interrupt; for who waits. */
+void host_blk_poll(struct host_blk *disk);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A network interface of the real machine: a driver for virtio-net (virtio 1.2 section 5.1). */
+#ifndef DOPPEL_HOST_NET_H
+#define DOPPEL_HOST_NET_H
+
+#include "drivers/host_blk.h" /* struct host_segment */
+#include "lib/virtio_abi.h"
+
+#define HOST_NET_MAX_SEGMENTS 64U /* of one frame, its header not counted */
+
+struct host_net;
+
+struct host_net_info {
+	u8 mac[6];
+	bool link_up;
+	bool has_csum, has_tso4, has_tso6; /* what the real device does for frames that are sent */
+	u64 sent, received, bytes_sent, bytes_received, dropped, interrupts;
+};
+
+/* A frame on its way out, in the caller's memory until done is called. */
+struct host_net_frame {
+	struct list link; /* the driver's */
+	struct virtio_net_header header;
+	struct host_segment segments[HOST_NET_MAX_SEGMENTS];
+	unsigned nr_segments;
+	/* Any hart, no lock held: it may send. */
+	void (*done)(struct host_net_frame *frame);
+};
+
+/* The interface number index; NULL behind the last. */
+struct host_net *host_net_get(unsigned index);
+void host_net_info(struct host_net *net, struct host_net_info *info);
+
+/*
+ * Who takes the frames that arrive, until it returns. Called on the hart that has the interrupt,
+ * no lock held, one frame at a time.
+ */
+void host_net_set_receiver(struct host_net *net,
+			   void (*receive)(void *ctx, const struct virtio_net_header *header,
+					   const void *frame, u32 size),
+			   void *ctx);
+
+/* False: the device has no room; the frame is not taken. It hears of frames at the next kick. */
+bool host_net_send(struct host_net *net, struct host_net_frame *frame);
+void host_net_kick(struct host_net *net);
+
+#endif

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A guest's network interface (virtio 1.2 section 5.1), on a switch. */
+#ifndef DOPPEL_VIRTIO_NET_H
+#define DOPPEL_VIRTIO_NET_H
+
+#include "virtio/device.h"
+
+struct virtio_net_setup {
+	const char *switch_name;
+	u8 mac[6];
+	u32 address, prefix, gateway, dns; /* for DHCP: IPv4, host order; 0: none */
+	const char *host_name;		   /* for DHCP */
+	u64 rate_bytes;			   /* a second, each way; 0: no limit */
+};
+
+/* NULL, or a sentence for the user: what is wrong, and what to do. */
+const char *virtio_net_create(const struct virtio_net_setup *setup, struct virtio_device **device);
+
+#endif

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The device's side of a split virtqueue (virtio 1.2 section 2.7). The rings are the guest's, in
+ * its RAM, and hostile: every value is bounded where it is read, and is read once.
+ *
+ *     guest ──► available ring ──virtq_pop()──► chain ──► device ──virtq_push()──► used ring ──►
+ * guest
+ */
+#ifndef DOPPEL_VIRTQ_H
+#define DOPPEL_VIRTQ_H
+
+#include "lib/types.h"
+#include "lib/virtio_abi.h"
+#include "mem/guest_memory.h"
+
+#define VIRTQ_MAX_SIZE	  256U
+#define VIRTQ_MAX_BUFFERS 256U /* of one chain, those of an indirect table included */
+
+/* What the driver has set, and how far both sides are: all that a snapshot needs. */
+struct virtq_state {
+	u64 desc, avail, used; /* guest physical */
+	u16 size;	       /* 1 to VIRTQ_MAX_SIZE, a power of two */
+	bool is_ready;
+	bool has_event_idx, has_indirect; /* negotiated */
+	bool wants_no_notify;		  /* as last written to the used ring */
+	u16 next_avail;			  /* the next entry of the available ring to look at */
+	u16 next_used;			  /* the next entry of the used ring to fill */
+	u16 signalled_used;		  /* next_used when the guest was last interrupted */
+};
+
+struct virtq {
+	struct virtq_state s;
+	struct guest_memory *memory;
+	u8 *desc, *avail, *used; /* where the rings are, pinned; NULL: not in one piece */
+	const char *broken; /* what the driver did wrong, NULL: nothing; then it stands still */
+	u64 chains, bytes, notifications, interrupts; /* counted since creation */
+};
+
+/* A piece of guest RAM; it has been checked to be that. */
+struct virtq_buffer {
+	gpa_t gpa;
+	u32 size; /* bytes, not 0 */
+};
+
+/* One request of the driver: what the device may read comes first, then what it may write. */
+struct virtq_chain {
+	u16 head;
+	u16 nr_readable, nr_writable;
+	u32 readable, writable; /* bytes */
+	struct virtq_buffer buffers[VIRTQ_MAX_BUFFERS];
+};
+
+/*
+ * Takes the queue into use with what is in q->s (addresses, size, features) and pins its rings.
+ * False: not all of it is guest RAM, it is misaligned, or its parts overlap; q->broken says so.
+ */
+bool virtq_enable(struct virtq *q);
+
+/* Gives it up; harmless when it is not in use. Counters stay. */
+void virtq_disable(struct virtq *q);
+
+/* Fetches the next chain: 1, 0 when there is none, -1 when the queue is broken. */
+int virtq_pop(struct virtq *q, struct virtq_chain *chain);
+
+/* Puts the chain that was popped last back: the device cannot take it now. */
+void virtq_unpop(struct virtq *q);
+
+/* Whether there is a chain to pop. */
+bool virtq_has_more(struct virtq *q);
+
+/* Returns a chain to the driver; written: bytes that the device has written into it. */
+void virtq_push(struct virtq *q, u16 head, u32 written);
+
+/*
+ * The same in two steps, for chains that are shown to the driver together (mergeable receive
+ * buffers): fills the entry that is `ahead` of the next, and then makes so many visible at once.
+ */
+void virtq_fill(struct virtq *q, u16 ahead, u16 head, u32 written);
+void virtq_publish(struct virtq *q, u16 count);
+
+/* Whether the driver wants an interrupt for what was pushed since this last said true. */
+bool virtq_wants_interrupt(struct virtq *q);
+
+/*
+ * Asks the driver not to notify, and to notify again. The latter returns true when chains came
+ * meanwhile, of which the driver may not have told: look again.
+ */
+void virtq_disable_notify(struct virtq *q);
+bool virtq_enable_notify(struct virtq *q);
+
+/*
+ * Copies between a chain's readable, or writable, bytes from `offset` on and a buffer. They return
+ * how many bytes were copied: fewer when the chain ends.
+ */
+u32 virtq_copy_from(struct virtq *q, const struct virtq_chain *chain, u32 offset, void *buf,
+		    u32 size);
+u32 virtq_copy_to(struct virtq *q, const struct virtq_chain *chain, u32 offset, const void *buf,
+		  u32 size);
+
+#endif

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The virtio devices of a VM: which it has, and how they reach it. */
+#include "vm/virtio.h"
+#include "core/timer.h"
+#include "lib/format.h"
+#include "lib/string.h"
+#include "riscv/sbi_abi.h"
+#include "vcpu/interrupts.h"
+
+#define QUIET_PATIENCE_NS 10000000000UL
+
+static void set_interrupt(struct virtio_device *device, u32 set, u32 clear)
+{
+	struct vm *vm = device->vm;
+	u32 status;
+
+	spin_lock(&vm->lock);
+	status = (device->s.interrupt_status | set) & ~clear;
+	__atomic_store_n(&device->s.interrupt_status, status, __ATOMIC_RELAXED);
+	vplic_set_level(&vm->vplic, device->irq, status != 0);
+	spin_unlock(&vm->lock);
+}
+
+/* Who does it: the first vCPU that is on. A VM whose vCPUs are all off asks for nothing. */
+static void ask_for_service(struct virtio_device *device)
+{
+	struct vm *vm = device->vm;
+
+	for_each_vcpu (vcpu, vm) {
+		if (__atomic_load_n(&vcpu->hsm_state, __ATOMIC_RELAXED) != SBI_HSM_STOPPED) {
+			vcpu_request(vcpu, REQUEST_SERVICE);
+			return;
+		}
+	}
+}
+
+static const struct virtio_vm_ops vm_ops = { set_interrupt, ask_for_service };
+
+bool vm_service_devices(struct vcpu *vcpu)
+{
+	struct vm *vm = vcpu->vm;
+	bool done = true;
+
+	for (unsigned i = 0; i < vm->nr_virtio; i++)
+		done &= virtio_service(vm->virtio[i]);
+	return done;
+}
+
+/*
+ * The bus calls with the lock of the VM held. A device's own lock comes before that. A reset that
+ * must wait keeps this vCPU from going on.
+ */
+static bool access(void *ctx, struct mmio_access *mmio)
+{
+	struct virtio_device *device = ctx;
+	struct vm *vm = device->vm;
+	bool done;
+
+	spin_unlock(&vm->lock);
+	done = virtio_mmio(device, mmio);
+	if (device->is_resetting)
+		vcpu_request(this_hart()->current, REQUEST_SERVICE);
+	spin_lock(&vm->lock);
+	return done;
+}
+
+static const char *create(const struct vm *vm, const struct vm_device *d,
+			  struct virtio_device **device)
+{
+	(void)vm;
+	(void)device;
+	switch (d->kind) {
+	default: return "it has a kind of device that Doppel does not have";
+	}
+}
+
+const char *vm_virtio_create(struct vm *vm)
+{
+	const struct vm_description *d = &vm->description;
+
+	for (unsigned slot = 0; slot < d->nr_devices; slot++) {
+		struct virtio_device *device;
+		const char *problem = create(vm, &d->devices[slot], &device);
+
+		if (problem)
+			return problem;
+		device->vm = vm;
+		device->vm_ops = &vm_ops;
+		device->base = GPA(VM_VIRTIO_ADDR(slot));
+		device->irq = VM_VIRTIO_IRQ(slot);
+		snprintf(device->name, sizeof(device->name), "%s", d->devices[slot].name);
+		virtio_device_attach(device, &vm->memory);
+		vm->virtio[vm->nr_virtio++] = device;
+		mmio_bus_add(&vm->bus, device->name, device->base.v, VIRTIO_MMIO_SIZE, access,
+			     device);
+	}
+	return NULL;
+}
+
+bool vm_virtio_reset(struct vm *vm)
+{
+	bool done = true;
+
+	for (unsigned i = 0; i < vm->nr_virtio; i++)
+		done &= virtio_device_reset(vm->virtio[i]);
+	return done;
+}
+
+bool vm_virtio_wait_until_reset(struct vm *vm)
+{
+	u64 patience = time_now() + time_from_ns(QUIET_PATIENCE_NS);
+
+	while (!vm_virtio_reset(vm)) {
+		if (time_now() > patience)
+			return false;
+		interrupts_handle_pending();
+	}
+	return true;
+}
+
+void vm_virtio_destroy(struct vm *vm)
+{
+	while (vm->nr_virtio)
+		virtio_device_destroy(vm->virtio[--vm->nr_virtio]);
+}
+
+struct virtio_device *vm_virtio_find(struct vm *vm, const char *name)
+{
+	for (unsigned i = 0; i < vm->nr_virtio; i++) {
+		if (strcmp(vm->virtio[i]->name, name) == 0)
+			return vm->virtio[i];
+	}
+	return NULL;
+}
