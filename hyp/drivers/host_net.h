@@ -40,6 +40,9 @@ void host_net_set_receiver(struct host_net *net,
 					   const void *frame, u32 size),
 			   void *ctx);
 
+/* Called after the last of the frames that one interrupt brings; NULL: nothing is. */
+void host_net_set_flush(struct host_net *net, void (*flush)(void *ctx), void *ctx);
+
 /* False: the device has no room; the frame is not taken. It hears of frames at the next kick. */
 bool host_net_send(struct host_net *net, struct host_net_frame *frame);
 void host_net_kick(struct host_net *net);

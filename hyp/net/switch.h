@@ -3,13 +3,15 @@
  * Networks inside the machine: each is a learning Ethernet switch to which VMs' interfaces, and the
  * real machine's (the uplink), are connected.
  *
- * Locks: switch_send() is called with the sender's device lock held; it takes the switch's lock,
- * and calls deliver() of other ports, which take their receive locks and inside those the lock of
- * their VM.
+ * Locks: switch_send() is called with the sender's device lock held. It finds the receivers under
+ * the switch's lock, and calls them without it; deliver() takes the receiver's receive lock and
+ * inside that the lock of its VM. The switch's own locks are leaves: any function but
+ * switch_detach() may be called with any lock of a device held.
  */
 #ifndef DOPPEL_SWITCH_H
 #define DOPPEL_SWITCH_H
 
+#include "core/timer.h"
 #include "lib/list.h"
 #include "lib/types.h"
 #include "lib/virtio_abi.h"
@@ -25,9 +27,16 @@ struct net_piece {
 	u32 size;
 };
 
-#define NET_MAX_PIECES 64U
+#define NET_MAX_PIECES 64U /* a sender uses one less: the switch copies headers, see below */
 #define NET_MAX_FRAME  (65536U + 64U) /* bytes, with large segments (TSO) */
 #define NET_MTU_FRAME  1514U
+#define NET_VLAN_TAG   4U /* that a frame may be longer by */
+
+/*
+ * A frame comes to deliver() and to the uplink with its first NET_HEAD bytes copied out of the
+ * sender's memory: what the switch has looked at, the guest cannot change any more.
+ */
+#define NET_HEAD 192U
 
 struct net_frame {
 	struct virtio_net_header header; /* checked: csum and gso fields are inside the frame */
@@ -37,40 +46,65 @@ struct net_frame {
 };
 
 enum net_result {
-	NET_DONE,  /* delivered, or dropped: the frame's memory is free */
-	NET_TAKEN, /* the uplink reads the memory until the port's sent() is called with the cookie
-		    */
-	NET_NO_ROOM, /* nothing was done; the port's writable() will be called: send it again then
-		      */
+	NET_DONE,    /* delivered, or dropped: the frame's memory is free */
+	NET_TAKEN,   /* the uplink reads the memory until sent() is called with the cookie */
+	NET_NO_ROOM, /* nothing was done; writable() will be called: send it again then */
 };
 
 struct net_port_ops {
 	/*
 	 * Copies the frame into the port's own memory. It takes its receive lock itself. Frames
-	 * that it cannot take (features that its guest lacks) never come. False: it has no room.
+	 * that it cannot take (features that its guest lacks) never come. The interrupt can wait
+	 * for flush(). False: it has no room; it calls switch_has_room() when it has.
 	 */
 	bool (*deliver)(struct net_port *port, const struct net_frame *frame);
+	/* After deliver(), once or more: interrupts the guest, if it wants that. Locks: the same.
+	 */
+	void (*flush)(struct net_port *port);
 	/* The uplink is done with a frame that it had taken. No lock held. */
 	void (*sent)(struct net_port *port, u64 cookie);
-	/* After NET_NO_ROOM. No lock held, any hart. */
+	/*
+	 * After NET_NO_ROOM. Any hart, and locks of other devices may be held: it only asks for
+	 * service (virtio_ask_for_service()), in which the frame is sent again.
+	 */
 	void (*writable)(struct net_port *port);
 };
 
-/* Of an interface; in the device's memory. */
+/* Of an interface; in the device's memory. What the device sets before it attaches comes first. */
 struct net_port {
-	struct list link; /* the switch's */
-	struct net_switch *net;
 	const struct net_port_ops *ops;
 	u8 mac[6];	    /* frames that it sends have this source, or are dropped */
 	u32 address;	    /* IPv4, host order, that DHCP gives it; 0: DHCP is not for it */
 	u32 prefix;	    /* bits of its netmask */
 	u32 gateway, dns;   /* 0: none */
 	char host_name[32]; /* that DHCP tells it */
-	bool is_up;	    /* its driver receives frames; atomic */
+
+	/* The device changes these at any time. */
+	bool is_up;				 /* its driver receives frames; atomic */
 	bool takes_csum, takes_tso4, takes_tso6; /* partial checksums, large segments */
 	bool is_promiscuous; /* sees all that is flooded; never others' unicast */
-	u64 sent, received, bytes_sent, bytes_received, dropped_spoofed, dropped_full,
-		dropped_other;
+
+	/* Counted by the switch, atomic. */
+	u64 sent, received, bytes_sent, bytes_received;
+	u64 dropped_spoofed; /* sent with another's source address */
+	u64 dropped_full;    /* for it, but it had no room */
+	u64 dropped_other;   /* sent to nobody, or malformed */
+
+	/* The switch's, under its lock. */
+	struct list link;
+	struct net_switch *net;
+	u64 key;		  /* mac */
+	u32 number;		  /* ports are in the list in this order */
+	u32 users;		  /* calls of ops that are on their way; atomic */
+	bool is_touched;	  /* flush() is due */
+	struct list waiters;	  /* ports that wait for room in this one */
+	struct list waits;	  /* in the list of the one that this waits for */
+	struct list waits_uplink; /* the same, for the uplink; under its lock */
+	u32 in_uplink;		  /* frames of this port that it has; under its lock */
+	struct timer impatience;  /* ends the waiting of others */
+	u64 full_since;		  /* ticks; 0: it has room, as far as the switch knows */
+	u64 patience;		  /* ticks that others wait for it next time */
+	u32 rooms;		  /* switch_has_room() so often */
 };
 
 /* The switch of that name, made when it is not there; NULL: no memory. */
@@ -80,19 +114,25 @@ struct net_switch *switch_get(const char *name);
 void switch_set_uplink(struct net_switch *net, unsigned host_net_index);
 
 void switch_attach(struct net_switch *net, struct net_port *port);
-/* When it returns no function of the port is called any more. May be called twice. */
+/*
+ * When it returns no function of the port is called any more. No lock held; harmless when it is not
+ * attached. What the uplink has taken must have come back (sent()): its memory is the port's.
+ */
 void switch_detach(struct net_port *port);
 
 /* Sends a frame of the port. cookie comes back in sent(). */
 enum net_result switch_send(struct net_port *port, const struct net_frame *frame, u64 cookie);
 
-/* After a batch of frames: the real device is told. */
+/* After a batch of frames: receivers' flush(), and the real device is told. */
 void switch_flush(struct net_port *port);
 
-/* The port has room again, after deliver() had none. Receive lock not held. */
+/* The port has room again, after deliver() had none. Its receive lock is not held. */
 void switch_has_room(struct net_port *port);
 
-/* For those who look: calls show for each port, under the switch's lock. */
+/*
+ * For those who look: calls show for each port, under the switch's lock. The uplink is a port with
+ * the name "uplink".
+ */
 void switch_for_each(void (*show)(void *ctx, const char *net, const struct net_port *port),
 		     void *ctx);
 
