@@ -3,7 +3,7 @@
  * A virtio device of a guest: the part that is the same for all, and its registers (virtio 1.2
  * sections 2.1 to 2.6, 3.1, and 4.2: virtio over MMIO, version 2).
  *
- * Locks: a device has one of its own, taken by its registers' handler and by device_service().
+ * Locks: a device has one of its own, taken by its registers' handler and by virtio_service().
  * Inside it the lock of the VM may be taken (interrupts), and a driver's (requests to the real
  * device). Who completes a request, or delivers a frame, takes it anew; never with the lock of a VM
  * held.
@@ -25,8 +25,13 @@ struct virtio_device_ops {
 	u32 id;		  /* VIRTIO_ID_* */
 	const char *type; /* "blk" */
 
-	/* All with the device's lock held. Those that a device does not need may be NULL. */
+	/*
+	 * All with the device's lock held, and with its receive_lock, except for notify and
+	 * service. Those that a device does not need may be NULL.
+	 */
 
+	/* Whether it can work with these features, of which all were offered. NULL: with any. */
+	bool (*accepts)(struct virtio_device *device, u64 features);
 	/* The driver is ready (DRIVER_OK). */
 	void (*start)(struct virtio_device *device);
 	/*
@@ -36,7 +41,15 @@ struct virtio_device_ops {
 	void (*reset)(struct virtio_device *device);
 	/* Whether nothing is in flight that reads or writes guest RAM. */
 	bool (*is_quiet)(struct virtio_device *device);
-	/* Look at the queue: the driver has put chains there. Works off a bounded number. */
+	/*
+	 * The driver takes one queue back. It is stopping until each chain that was popped has been
+	 * pushed: chains that wait for nothing but the device are to be pushed now.
+	 */
+	void (*stop_queue)(struct virtio_device *device, unsigned queue);
+	/*
+	 * Look at the queue: the driver has put chains there. Works off a bounded number. A queue
+	 * that it leaves broken makes the device need a reset.
+	 */
 	void (*notify)(struct virtio_device *device, unsigned queue);
 	/* virtio_ask_for_service() was called. */
 	void (*service)(struct virtio_device *device);
@@ -58,6 +71,7 @@ struct virtio_device_ops {
 /* What the driver has set: all that a snapshot needs, with the queues'. */
 struct virtio_device_state {
 	u64 driver_features;
+	bool wants_unknown; /* a feature beyond those 64 */
 	u32 status;
 	u32 device_features_sel, driver_features_sel, queue_sel, shm_sel;
 	u32 interrupt_status; /* under the lock of the VM */
@@ -93,7 +107,10 @@ struct virtio_device {
 	struct virtq queues[VIRTIO_MAX_QUEUES];
 };
 
-/* Prepares a device, in the state after reset. The rest of the struct is cleared memory. */
+/*
+ * Prepares a device, in the state after reset. The rest of the struct is cleared memory. Features
+ * of queues, and VIRTIO_F_VERSION_1, are always offered; `features` are the device's own.
+ */
 void virtio_device_init(struct virtio_device *device, const struct virtio_device_ops *ops,
 			u64 features, unsigned nr_queues);
 

@@ -3,8 +3,10 @@
  * The device's side of a split virtqueue (virtio 1.2 section 2.7). The rings are the guest's, in
  * its RAM, and hostile: every value is bounded where it is read, and is read once.
  *
- *     guest ──► available ring ──virtq_pop()──► chain ──► device ──virtq_push()──► used ring ──►
- * guest
+ *     driver ─► available ring ─virtq_pop()─► chain ─► device ─virtq_push()─► used ring ─► driver
+ *
+ * All functions are called with the lock that the queue belongs to: its device's, or its
+ * receive_lock.
  */
 #ifndef DOPPEL_VIRTQ_H
 #define DOPPEL_VIRTQ_H
@@ -25,13 +27,26 @@ struct virtq_state {
 	bool wants_no_notify;		  /* as last written to the used ring */
 	u16 next_avail;			  /* the next entry of the available ring to look at */
 	u16 next_used;			  /* the next entry of the used ring to fill */
-	u16 signalled_used;		  /* next_used when the guest was last interrupted */
+	u16 signalled_used; /* next_used when last asked whether the guest wants an interrupt */
+};
+
+/*
+ * Where a part of the queue is, pinned. It is in one piece of the machine's RAM or in two: the byte
+ * at an offset is at `first` + offset below `split`, and at `rest` + offset from there on.
+ */
+struct virtq_part {
+	u64 first, rest;
+	u32 split;
 };
 
 struct virtq {
 	struct virtq_state s;
 	struct guest_memory *memory;
-	u8 *desc, *avail, *used; /* where the rings are, pinned; NULL: not in one piece */
+	struct virtq_part desc, avail, used;
+	u16 seen_avail;	    /* the driver's index when last read */
+	u32 in_flight;	    /* chains that were popped and not pushed yet: s.size at most */
+	bool is_stopping;   /* the driver takes it back: disabled when nothing is in flight */
+	u32 last_readable;  /* bytes of the chain that was popped last */
 	const char *broken; /* what the driver did wrong, NULL: nothing; then it stands still */
 	u64 chains, bytes, notifications, interrupts; /* counted since creation */
 };
@@ -56,19 +71,34 @@ struct virtq_chain {
  */
 bool virtq_enable(struct virtq *q);
 
-/* Gives it up; harmless when it is not in use. Counters stay. */
+/*
+ * Gives it up at once, whatever is in flight; harmless when it is not in use. What the driver has
+ * set stays, and so do the counters.
+ */
 void virtq_disable(struct virtq *q);
 
-/* Fetches the next chain: 1, 0 when there is none, -1 when the queue is broken. */
+/*
+ * Gives it up when all chains have been pushed that were popped: until then nothing is popped, and
+ * pushing only counts. q->is_stopping says that it is not done yet.
+ */
+void virtq_stop(struct virtq *q);
+
+/*
+ * Fetches the next chain: 1, 0 when there is none, -1 when the queue is broken. Each is pushed
+ * later, or put back; the driver cannot have more than s.size of them in flight.
+ */
 int virtq_pop(struct virtq *q, struct virtq_chain *chain);
 
-/* Puts the chain that was popped last back: the device cannot take it now. */
+/* Puts the chain that was popped last back: the device cannot take it now. May be repeated. */
 void virtq_unpop(struct virtq *q);
 
 /* Whether there is a chain to pop. */
 bool virtq_has_more(struct virtq *q);
 
-/* Returns a chain to the driver; written: bytes that the device has written into it. */
+/*
+ * Returns a chain to the driver; written: bytes that the device has written into it. A queue that
+ * is not in use, or broken, is not written to.
+ */
 void virtq_push(struct virtq *q, u16 head, u32 written);
 
 /*
@@ -78,7 +108,7 @@ void virtq_push(struct virtq *q, u16 head, u32 written);
 void virtq_fill(struct virtq *q, u16 ahead, u16 head, u32 written);
 void virtq_publish(struct virtq *q, u16 count);
 
-/* Whether the driver wants an interrupt for what was pushed since this last said true. */
+/* Whether the driver wants an interrupt for what was pushed since this was last asked. */
 bool virtq_wants_interrupt(struct virtq *q);
 
 /*

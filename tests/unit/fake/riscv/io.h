@@ -5,4 +5,9 @@
 
 void wait_for_interrupt(void);
 
+static inline void fence_full(void)
+{
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
 #endif
