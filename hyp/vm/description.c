@@ -4,9 +4,9 @@
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mem/ram_pool.h"
+#include "vm/device_description.h"
 
-/* "512M" as bytes; 0 for what is no size. */
-static u64 parse_size(const char *text)
+u64 description_size(const char *text)
 {
 	u64 value = 0;
 	unsigned shift = 0;
@@ -140,10 +140,26 @@ static const char *read_devices(const struct reader *r)
 			     fdt_node_name(r->fdt, child));
 		*has = true;
 	}
+	return NULL;
+}
+
+/* In the order of the description, which is that of their slots. */
+static const char *read_virtio(const struct reader *r)
+{
+	int devices = description_child(r->fdt, r->node, "devices"), child;
+
 	fdt_for_each_child (r->fdt, child, r->node) {
-		if (child != devices)
-			FAIL(r, "unknown node %.40s; the only one is devices",
+		const char *problem;
+
+		if (child == devices)
+			continue;
+		if (!description_is_device(r->fdt, child))
+			FAIL(r,
+			     "unknown node %.40s; known are devices, and devices with a compatible",
 			     fdt_node_name(r->fdt, child));
+		problem = description_read_device(r->fdt, child, r->d, r->error);
+		if (problem)
+			return problem;
 	}
 	return NULL;
 }
@@ -211,7 +227,7 @@ static const char *read_harts(const struct reader *r)
 static const char *read_memory(const struct reader *r)
 {
 	const char *memory = description_string(r->fdt, r->node, "memory");
-	u64 size = memory ? parse_size(memory) : 0;
+	u64 size = memory ? description_size(memory) : 0;
 
 	if (size < VM_MIN_MEMORY || size > VM_MAX_MEMORY || !IS_ALIGNED(size, RAM_GRANULE))
 		FAIL(r, "memory must be a size such as \"512M\", 8M to 512G, a multiple of 2M");
@@ -275,10 +291,11 @@ const char *description_read(const struct fdt *fdt, int node, struct vm_descript
 			     char error[VM_ERROR_SIZE])
 {
 	static const char *(*const parts[])(const struct reader *) = {
-		read_name,     refuse_unknown_properties,
-		read_devices,  read_cpu,
-		read_harts,    read_memory,
-		read_payloads, read_start,
+		read_name,    refuse_unknown_properties,
+		read_devices, read_virtio,
+		read_cpu,     read_harts,
+		read_memory,  read_payloads,
+		read_start,
 	};
 	const struct reader r = { fdt, node, d, error };
 

@@ -19,6 +19,7 @@
 #define VM_ERROR_SIZE	192
 
 #define VM_DEFAULT_WEIGHT 100
+#define VM_DEFAULT_SWITCH "nat" /* the one that the machine's own interface is connected to */
 
 /* The child of the root that holds payloads which VMs share; every other child is a VM. */
 #define IMAGES_NODE "images"
@@ -84,6 +85,9 @@ struct vm_description {
 
 /* Whether a VM or an image can be called so: 1 to 31 of a-z, 0-9 and -, the first not -. */
 bool is_vm_name(const char *name);
+
+/* "512M" as bytes; 0 for what is no size. */
+u64 description_size(const char *text);
 
 /* A property that is exactly one string; NULL: it is not there, or has another form. */
 const char *description_string(const struct fdt *fdt, int node, const char *name);

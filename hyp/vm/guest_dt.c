@@ -11,6 +11,7 @@
 #include "lib/spinlock.h"
 #include "platform/qemu-virt/machine.h"
 #include "riscv/csr.h"
+#include "vm/virtio.h"
 
 /* References between nodes; interrupt controllers of the harts are PHANDLE_HART + their index. */
 enum { PHANDLE_PLIC = 1, PHANDLE_TEST, PHANDLE_HART };
@@ -166,6 +167,11 @@ static void put_soc(struct fdt_writer *w, const struct vm_description *d)
 	if (d->has_power_button) {
 		begin_device(w, "ps2", "altr,ps2-1.0", POWER_BUTTON_BASE, POWER_BUTTON_SIZE,
 			     POWER_BUTTON_IRQ);
+		fdt_end_node(w);
+	}
+	for (u32 slot = 0; slot < d->nr_devices; slot++) {
+		begin_device(w, "virtio_mmio", "virtio,mmio", VM_VIRTIO_ADDR(slot),
+			     VIRTIO_MMIO_SIZE, VM_VIRTIO_IRQ(slot));
 		fdt_end_node(w);
 	}
 	fdt_end_node(w);

@@ -6,6 +6,7 @@
 #include "lib/string.h"
 #include "mem/page.h"
 #include "riscv/sbi_abi.h"
+#include "vm/device_description.h"
 #include "vm/devices.h"
 #include "vm/guest_dt.h"
 #include "vm/virtio.h"
@@ -168,6 +169,8 @@ const char *vm_create(const struct vm_description *description, const char *name
 	if (!vm)
 		return "the hypervisor's own memory is used up; describe fewer VMs";
 	vm->description = *description;
+	if (strcmp(name, description->name) != 0)
+		description_for_copy(&vm->description, name);
 	snprintf(vm->name, sizeof(vm->name), "%s", name);
 	vm->id = id;
 	vm->created_at = time_now();

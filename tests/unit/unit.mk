@@ -33,8 +33,8 @@ UNIT_CFLAGS_sta := -DWINDOW_BASE=0UL
 UNIT_sbi := hyp/sbi/sbi.c
 UNIT_load := hyp/vm/load.c hyp/mem/guest_memory.c hyp/mem/ram_pool.c
 UNIT_CFLAGS_load := -DWINDOW_BASE=0UL
-UNIT_description := hyp/vm/description.c hyp/lib/fdt_writer.c hyp/lib/fdt.c
-UNIT_catalog := hyp/vm/catalog.c hyp/vm/description.c hyp/lib/fdt_writer.c hyp/lib/fdt.c
+UNIT_description := hyp/vm/description.c hyp/vm/device_description.c hyp/lib/fdt_writer.c hyp/lib/fdt.c
+UNIT_catalog := hyp/vm/catalog.c hyp/vm/description.c hyp/vm/device_description.c hyp/lib/fdt_writer.c hyp/lib/fdt.c
 UNIT_guest_dt := hyp/vm/guest_dt.c hyp/lib/fdt_writer.c hyp/lib/fdt.c hyp/lib/random.c hyp/riscv/isa.c
 UNIT_command_line := hyp/monitor/command_line.c
 UNIT_line_edit := hyp/monitor/line_edit.c
