@@ -101,6 +101,12 @@ def _add_run(verbs):
     vm.add_argument("--cpus", type=int, metavar="N", help="vCPUs, 1 to 32 (default 2)")
     vm.add_argument("--memory", metavar="SIZE", help="memory, a multiple of 2M (default 512M)")
     vm.add_argument("--name", metavar="NAME", help="name of the VM")
+    vm.add_argument("--disk", metavar="FILE[,read-only|,overlay]", action="append",
+                    help="a disk: an image file, raw. With overlay the VM may write, and the file "
+                    "does not change. Again for another one")
+    vm.add_argument("--net", metavar="PORTS", nargs="?", const="", action="append",
+                    help="a network interface. PORTS: forwarded ones, such as --net=tcp:2222:22, "
+                    "with commas between several")
     host = run.add_argument_group("the machine below")
     host.add_argument("--host-cpus", type=int, metavar="N",
                       help="harts (default: as many as the largest VM's vCPUs and as harts in the "
@@ -125,6 +131,8 @@ def _add_run(verbs):
                       help="run the monitor commands in FILE (- for standard input) at the start")
     mode.add_argument("--json", action="store_true",
                       help="the monitor answers vms, info and stats in JSON, a line each")
+    mode.add_argument("--ctl", metavar="PATH",
+                      help="make the control socket there")
     mode.add_argument("--stats", action="store_true", help="print counters at the end")
     mode.add_argument("--no-trace", action="store_true", help="do not note the last exits")
     mode.add_argument("--canary", action="store_true",

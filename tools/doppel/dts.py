@@ -13,8 +13,8 @@ IMAGES = "images"           # the node of payloads that VMs share
 class Place:
     """Where a value came from, for messages: a node of a description, or the command line.
 
-    `node` is "NAME" for a VM, "images/NAME" for an image, "" for the root; `payloads` has the file
-    of each (node, property) that is one.
+    `node` is "NAME" for a VM, "VM/NAME" for one of its devices, "images/NAME" for an image, "" for
+    the root; `payloads` has the file of each (node, property) that is one.
     """
 
     def __init__(self, source, node="", payloads=None):
@@ -29,7 +29,7 @@ class Place:
         names = self.node.split("/")
         if names[0] == IMAGES:
             return "image \"%s\"" % names[1] if len(names) > 1 else "the node \"%s\"" % IMAGES
-        return "VM \"%s\"" % names[0]
+        return ": ".join(["VM \"%s\"" % names[0]] + ["device \"%s\"" % n for n in names[1:2]])
 
     def named(self, prop):
         return "%s:%s %s" % (self.source, " %s:" % self.owner() if self.node else "", prop)
@@ -41,6 +41,17 @@ class Place:
     def payload(self, prop):
         path = self.payloads.get((self.node, prop))
         return self.named(prop) + (" (%s)" % path if path else "")
+
+
+class Option(Place):
+    """A whole option as the place of everything that it says."""
+
+    def of(self, node):
+        return self
+
+    def named(self, prop):
+        return self.source if prop in ("image", "forward", "switch") else "%s: %s" % (self.source,
+                                                                                     prop)
 
 
 def compile_source(path):

@@ -2,14 +2,13 @@
 """The verb "run": checks everything, starts QEMU, and turns its end into an exit status."""
 
 import contextlib
-import fcntl
 import os
-import shutil
+import socket
+import stat
 import sys
-import tempfile
 
-from . import BUILD, GUEST_INITRD, GUEST_KERNEL, HYPERVISOR, Refusal
-from . import console, image, qemu, sizes, vms
+from . import GUEST_INITRD, GUEST_KERNEL, HYPERVISOR, Refusal
+from . import console, devices, dts, image, qemu, runs, sizes, vms, wiring
 from .sizes import GIB, MIB
 
 DEFAULT_CPUS, DEFAULT_MEMORY = 2, "512M"
@@ -35,11 +34,15 @@ def run(options):
     description = load_description(options)
     plan = plan_native if options.native else plan_doppel
     try:
-        with console.Signals(), run_directory() as directory:
-            command = plan(emulator, options, description, directory)
+        names = wiring.stream_names(description.vms)
+        with console.Signals(), runs.directories(names) as (payloads, sockets), \
+                control_socket(options, sockets) as control:
+            command = plan(emulator, options, description, payloads, sockets, control)
             if options.check:
                 print("doppel: nothing is wrong; nothing was started")
                 return 0
+            if not options.native:
+                runs.tell(sockets, control, options.description or description.vms[0].name)
             return start(emulator, command, options)
     except console.Stopped as stopped:
         return 128 + stopped.args[0]
@@ -54,7 +57,7 @@ def run(options):
 
 def load_description(options):
     if options.description:
-        for name in ("kernel", "initrd", "append", "cpus", "memory", "name"):
+        for name in ("kernel", "initrd", "append", "cpus", "memory", "name", "disk", "net"):
             if getattr(options, name) is not None:
                 raise Refusal("--%s cannot be given together with %s: write it in the description"
                               % (name, options.description))
@@ -85,14 +88,47 @@ def vm_of_options(options):
             raise Refusal("the default guest is not there yet: run ./doppel setup")
         append = default_append() if append is None else append
     place = vms.CommandLine({"kernel": kernel, "initrd": initrd})
-    machine = vms.Vm(name=options.name or ("guest" if options.kernel else "debian"),
+    name = options.name or ("guest" if options.kernel else "debian")
+    machine = vms.Vm(name=name,
                      vcpus=DEFAULT_CPUS if options.cpus is None else options.cpus,
                      memory=sizes.parse(options.memory or DEFAULT_MEMORY, "--memory"),
                      kernel=image.read_file(kernel, "--kernel"),
                      initrd=image.read_file(initrd, "--initrd") if initrd else b"",
-                     bootargs=append or "")
+                     bootargs=append or "",
+                     virtio=devices_of_options(options, name))
     vms.check(machine, place, vms.Payloads())
     return machine
+
+
+def devices_of_options(options, vm):
+    """The devices that --disk and --net give, called disk, disk-2, ... and net, net-2, ..."""
+    found = []
+    for number, text in enumerate(options.disk or (), 1):
+        found.append(disk_of_option(text, numbered("disk", number)))
+    for number, text in enumerate(options.net or (), 1):
+        forwards = text.split(",") if text else ()
+        found.append(devices.Net(numbered("net", number), dts.Option("--net %s" % text), vm,
+                                 forwards=forwards))
+    if len(found) > devices.MAX_DEVICES:
+        raise Refusal("--disk and --net are given %d times: give a VM at most %d devices"
+                      % (len(found), devices.MAX_DEVICES))
+    return found
+
+
+def numbered(name, number):
+    return name if number == 1 else "%s-%d" % (name, number)
+
+
+def disk_of_option(text, name):
+    """FILE[,read-only][,overlay]; the file's own name may have commas, too."""
+    place, words = dts.Option("--disk " + text), []
+    path, comma, last = text.rpartition(",")
+    while comma and last in ("read-only", "overlay"):
+        text = path
+        words.append(last)
+        path, comma, last = text.rpartition(",")
+    return devices.Disk(name, place, text, read_only="read-only" in words,
+                        overlay=devices.DEFAULT_OVERLAY if "overlay" in words else None)
 
 
 def default_append():
@@ -108,20 +144,56 @@ def default_append():
 # How to run it
 
 
-def plan_doppel(emulator, options, description, directory):
+@contextlib.contextmanager
+def control_socket(options, directory):
+    """The path of the control socket, which QEMU makes: the one of --ctl, or in the directory."""
+    if not options.ctl:
+        yield os.path.join(directory, runs.CONTROL)
+        return
+    path = os.path.abspath(options.ctl)
+    check_control(options.ctl, path)
+    try:
+        yield path
+    finally:
+        if not options.check:
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+
+
+def check_control(given, path):
+    """Refuses what QEMU would fail on, and what it would remove: whatever is no socket of a run
+    that is over."""
+    if len(path.encode()) > runs.MAX_SOCKET_PATH:
+        raise Refusal("--ctl %s is longer than %d bytes as an absolute path: choose a shorter one"
+                      % (given, runs.MAX_SOCKET_PATH))
+    if not os.access(os.path.dirname(path), os.W_OK):
+        raise Refusal("--ctl %s: its directory is missing or cannot be written: choose another"
+                      % given)
+    if not os.path.lexists(path):
+        return
+    if not stat.S_ISSOCK(os.lstat(path).st_mode):
+        raise Refusal("--ctl %s exists and is no socket: choose another path" % given)
+    with socket.socket(socket.AF_UNIX) as probe:
+        if probe.connect_ex(path) == 0:
+            raise Refusal("--ctl %s belongs to another run: choose another path" % given)
+
+
+def plan_doppel(emulator, options, description, directory, sockets, control):
     machines = description.vms
     if not any(vm.autostart for vm in machines) and description.script is None \
             and not os.isatty(0):
         raise Refusal("%s: no VM has the property \"autostart\": nothing would run: give it to at "
                       "least one, or start them with --script" % options.description)
     path = os.path.join(directory, "vms.dtb")
+    wires = wiring.Wiring(machines)
     blob = vms.write(description)
     cpus = host_cpus(options, machines)
     memory = host_memory(options, machines, len(blob))
     options.consoles = options.consoles or default_consoles()
     with open(path, "wb") as file:
         file.write(blob)
-    return qemu.command(emulator, options, cpus, memory, qemu.doppel_payload(path, options))
+    return qemu.command(emulator, options, cpus, memory, qemu.doppel_payload(path, options) +
+                        wiring.doppel_options(wires, sockets, control))
 
 
 def default_consoles():
@@ -129,7 +201,7 @@ def default_consoles():
     return "focus" if os.isatty(0) and os.isatty(1) else "all"
 
 
-def plan_native(emulator, options, description, directory):
+def plan_native(emulator, options, description, directory, sockets, _):
     machines = description.vms
     if len(machines) > 1:
         raise Refusal("%s: --native runs one VM, and this describes %d: give one with one VM"
@@ -138,7 +210,7 @@ def plan_native(emulator, options, description, directory):
         if given is not None:
             raise Refusal("--host-%s has no meaning with --native: the machine is as large as the "
                           "VM, change that" % name)
-    for name in ("script", "json", "consoles"):
+    for name in ("script", "json", "consoles", "ctl"):
         if getattr(options, name):
             raise Refusal("--%s has no meaning with --native: there is no monitor, leave it out"
                           % name)
@@ -150,7 +222,8 @@ def plan_native(emulator, options, description, directory):
             with open(paths[name], "wb") as file:
                 file.write(getattr(machine, name))
     return qemu.command(emulator, options, machine.vcpus, machine.memory,
-                        qemu.native_payload(machine, paths["kernel"], paths["initrd"]))
+                        qemu.native_payload(machine, paths["kernel"], paths["initrd"]) +
+                        wiring.native_options(wiring.Wiring(machines), sockets))
 
 
 def host_cpus(options, machines):
@@ -194,13 +267,20 @@ def host_memory(options, machines, payload):
         memory = given_memory(options, own, machines, payload)
     else:
         memory = sizes.round_up(own, GIB) + sum(
-            sizes.round_up(vm.memory, GIB) if vm.memory >= GIB else vm.memory for vm in machines)
+            sizes.round_up(vm.memory, GIB) if vm.memory >= GIB else vm.memory
+            for vm in machines) + overlays(machines)
         memory = past_qemu_limit(memory, payload)
     physical = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     if memory > physical:
         say("warning: the machine is to have %s of RAM, and this computer has %s: it may run out "
             "of memory." % (sizes.text(memory), sizes.text(physical // MIB * MIB)))
     return memory
+
+
+def overlays(machines):
+    """Bytes that the overlays of disks may grow to."""
+    return sum(sizes.round_up(disk.overlay, vms.MEMORY_STEP)
+               for _, disk in wiring.of_kind(machines, devices.Disk) if disk.overlay is not None)
 
 
 def given_memory(options, own, machines, payload):
@@ -224,40 +304,6 @@ def past_qemu_limit(memory, payload):
     if 0 <= memory - PAYLOAD_ADDRESS < payload:
         return sizes.round_up(PAYLOAD_ADDRESS + payload, MIB)
     return memory
-
-
-@contextlib.contextmanager
-def run_directory():
-    """A directory of this run below build/run. The lock tells the ones of killed runs apart."""
-    parent = os.path.join(BUILD, "run")
-    os.makedirs(parent, exist_ok=True)
-    sweep(parent)
-    directory = tempfile.mkdtemp(prefix="run-", dir=parent)
-    lock = os.open(directory, os.O_RDONLY)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield directory
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
-        os.close(lock)
-
-
-def sweep(parent):
-    """Removes what runs left that were killed. A run that is just starting has no files yet."""
-    for name in os.listdir(parent):
-        path = os.path.join(parent, name)
-        try:
-            lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-        except OSError:
-            continue
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.listdir(path):
-                shutil.rmtree(path, ignore_errors=True)
-        except OSError:
-            pass                # it is in use
-        finally:
-            os.close(lock)
 
 
 # Running it

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """VM descriptions: the binding of docs/vm-description.md, checked, read and written."""
 
-import re
-
-from . import Refusal, dts, fdt, image, sizes
+from . import Refusal, devices, dts, fdt, image, sizes, values
 from .dts import IMAGES, Place
 from .sizes import MIB
 
@@ -18,18 +16,16 @@ MAX_MEMORY = image.MAX_NEED
 MAX_BOOTARGS = 4095
 MAX_SCRIPT = MIB
 MAX_STARTED = 256
-DEVICES = ("serial", "rtc", "test", "power-button")
+PLATFORM = ("serial", "rtc", "test", "power-button")
 PROPERTIES = ("compatible", "vcpus", "memory", "kernel", "kernel-image", "initrd", "initrd-image",
               "bootargs", "autostart", "weight", "cap", "harts")
-NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,30}")
-NAME_RULE = "use 1 to 31 of a-z, 0-9 and -, the first not -"
 
 
 class Vm:
     """One virtual machine: values as the guest gets them, payloads as bytes."""
 
     def __init__(self, name, vcpus, memory, kernel, initrd=b"", bootargs="", autostart=True,
-                 devices=DEVICES, weight=DEFAULT_WEIGHT, cap=None, harts=None):
+                 platform=PLATFORM, weight=DEFAULT_WEIGHT, cap=None, harts=None, virtio=()):
         self.name = name
         self.vcpus = vcpus
         self.memory = memory
@@ -37,7 +33,8 @@ class Vm:
         self.initrd = initrd
         self.bootargs = bootargs
         self.autostart = autostart
-        self.devices = devices
+        self.platform = platform    # names in the node "devices"
+        self.virtio = virtio        # devices.Device, in the order of their slots
         self.weight = weight
         self.cap = cap              # percent of one hart; None: no limit
         self.harts = harts          # ids of the host's harts; None: any
@@ -87,9 +84,9 @@ class Payloads:
 
 def check(vm, place, payloads):
     """Refuses what no VM can have, and unpacks the kernel."""
-    if not NAME.fullmatch(vm.name) or vm.name == IMAGES:
+    if not values.NAME.fullmatch(vm.name) or vm.name == IMAGES:
         raise Refusal("%s \"%s\" is not a VM name: %s, and not \"%s\""
-                      % (place.of("").named("name"), vm.name, NAME_RULE, IMAGES))
+                      % (place.of("").named("name"), vm.name, values.NAME_RULE, IMAGES))
     for prop, (low, high) in RANGES.items():
         value = getattr(vm, prop)
         if value is not None and not low <= value <= high:
@@ -174,7 +171,7 @@ def _read_root(root, place):
                           % (place.source, name))
     script = None
     if "script" in root.props:
-        script = check_script(_read_string(root, "script", place).encode(), place.named("script"))
+        script = check_script(values.string(root, "script", place).encode(), place.named("script"))
     _check_names(root, place, "")
     images = _read_images(root.child(IMAGES), place)
     vms = [_read_vm(node, images, place.of(node.name))
@@ -215,9 +212,9 @@ def _read_images(node, place):
 
 
 def _read_image(node, place):
-    if not NAME.fullmatch(node.name):
+    if not values.NAME.fullmatch(node.name):
         raise Refusal("%s \"%s\" is not the name of an image: %s"
-                      % (place.of("").named("name"), node.name, NAME_RULE))
+                      % (place.of("").named("name"), node.name, values.NAME_RULE))
     for name in node.props:
         if name != "data":
             raise Refusal("%s is an unknown property: the only one is \"data\""
@@ -233,14 +230,13 @@ def _read_vm(node, images, place):
     if not _is_compatible(node, VM_COMPATIBLE):
         raise Refusal("%s is not \"%s\": see docs/vm-description.md"
                       % (place.named("compatible"), VM_COMPATIBLE))
-    for name in node.props:
-        if name not in PROPERTIES:
-            raise Refusal("%s is an unknown property: known are %s"
-                          % (place.named(name), ", ".join(PROPERTIES)))
-    for child in node.children:
-        if child.name != "devices":
-            raise Refusal("%s is an unknown node: the only one is \"devices\""
-                          % place.named(child.name))
+    values.refuse_unknown(node, PROPERTIES, place)
+    virtio = [child for child in node.children if child.name != "devices"]
+    for child in virtio:
+        if "compatible" not in child.props:
+            raise Refusal("%s is an unknown node: known are \"devices\", and devices with a "
+                          "compatible, such as %s"
+                          % (place.named(child.name), ", ".join(sorted(devices.KINDS))))
     for name in ("vcpus", "memory"):
         if name not in node.props:
             raise Refusal("%s is missing: add it" % place.named(name))
@@ -248,18 +244,17 @@ def _read_vm(node, images, place):
     if not kernel:
         raise Refusal("%s is missing: add kernel = /incbin/(\"FILE\");, or name a kernel-image"
                       % place.named("kernel"))
-    if node.props.get("autostart"):
-        raise Refusal("%s has a value: write \"autostart;\" alone" % place.named("autostart"))
     return Vm(name=node.name,
-              vcpus=_read_cell(node, "vcpus", place),
-              memory=sizes.parse(_read_string(node, "memory", place), place.named("memory")),
+              vcpus=values.cell(node, "vcpus", place),
+              memory=sizes.parse(values.string(node, "memory", place), place.named("memory")),
               kernel=kernel,
               initrd=_read_payload(node, "initrd", images, place),
-              bootargs=_read_string(node, "bootargs", place) if "bootargs" in node.props else "",
-              autostart="autostart" in node.props,
-              devices=_read_devices(node.child("devices"), place),
-              weight=_read_cell(node, "weight", place, DEFAULT_WEIGHT),
-              cap=_read_cell(node, "cap", place),
+              bootargs=values.string(node, "bootargs", place, ""),
+              autostart=values.flag(node, "autostart", place),
+              platform=_read_platform(node.child("devices"), place),
+              virtio=devices.read(virtio, node.name, place),
+              weight=values.cell(node, "weight", place, DEFAULT_WEIGHT),
+              cap=values.cell(node, "cap", place),
               harts=_read_harts(node, place))
 
 
@@ -273,22 +268,13 @@ def _read_payload(node, direct, images, place):
         return node.props.get(direct, b"")
     if direct in node.props:
         raise Refusal("%s and %s are both given: leave one out" % (place.named(direct), by_name))
-    name = _read_string(node, by_name, place)
+    name = values.string(node, by_name, place)
     if name not in images:
         raise Refusal("%s: there is no image \"%s\": describe it in the node %s"
                       % (place.named(by_name), name, IMAGES))
     file = place.payloads.get((IMAGES + "/" + name, "data"))
     place.payloads[(node.name, direct)] = "image %s%s" % (name, ", " + file if file else "")
     return images[name]
-
-
-def _read_cell(node, name, place, default=None):
-    if name not in node.props:
-        return default
-    value = node.props[name]
-    if len(value) != 4:
-        raise Refusal("%s is not one number: write it as %s = <1>;" % (place.named(name), name))
-    return int.from_bytes(value, "big")
 
 
 def _read_harts(node, place):
@@ -301,26 +287,16 @@ def _read_harts(node, place):
     return [int.from_bytes(value[at:at + 4], "big") for at in range(0, len(value), 4)]
 
 
-def _read_string(node, name, place):
-    value = node.props[name]
-    if value.count(b"\0") != 1 or not value.endswith(b"\0"):
-        raise Refusal("%s is not one string: write it as %s = \"...\";" % (place.named(name), name))
-    try:
-        return value[:-1].decode()
-    except UnicodeDecodeError:
-        raise Refusal("%s is not UTF-8 text: correct it" % place.named(name))
-
-
-def _read_devices(node, place):
+def _read_platform(node, place):
     if node is None:
-        return DEVICES
+        return PLATFORM
     for name in node.props:
         raise Refusal("%s is an unknown property: devices are nodes, such as serial { };"
                       % place.named("devices/" + name))
     for child in node.children:
-        if child.name not in DEVICES:
+        if child.name not in PLATFORM:
             raise Refusal("%s is an unknown device: known are %s"
-                          % (place.named("devices/" + child.name), ", ".join(DEVICES)))
+                          % (place.named("devices/" + child.name), ", ".join(PLATFORM)))
         if child.props or child.children:
             raise Refusal("%s takes no properties: write \"%s { };\""
                           % (place.named("devices/" + child.name), child.name))
@@ -371,6 +347,8 @@ def _write_vm(vm, node, image_name):
     node.props["kernel-image"] = image_name(vm.kernel)
     if vm.initrd:
         node.props["initrd-image"] = image_name(vm.initrd)
-    devices = node.add("devices")
-    for device in vm.devices:
-        devices.add(device)
+    platform = node.add("devices")
+    for name in vm.platform:
+        platform.add(name)
+    for device in vm.virtio:
+        device.write(node.add(device.name))

@@ -60,7 +60,8 @@ class Launcher:
         return path
 
     def environment(self, fake="exit 0"):
-        return {**os.environ, "DOPPEL_QEMU": FAKE_QEMU, "FAKE_QEMU": fake,
+        environ = {name: value for name, value in os.environ.items() if name != "XDG_RUNTIME_DIR"}
+        return {**environ, "DOPPEL_QEMU": FAKE_QEMU, "FAKE_QEMU": fake,
                 "FAKE_QEMU_LOG": self.log, "DOPPEL_CACHE": self.path("cache")}
 
     def command(self, *arguments):
