@@ -19,9 +19,26 @@ bool guest_memory_take(struct guest_memory *memory, gpa_t start, u64 size)
 
 void guest_memory_give_back(struct guest_memory *memory)
 {
-	ram_pool_give_back(memory->pieces, memory->nr_pieces);
+	if (memory->frames)
+		frames_destroy(memory->frames);
+	else
+		ram_pool_give_back(memory->pieces, memory->nr_pieces);
+	memory->frames = NULL;
 	memory->nr_pieces = 0;
 	memory->size = 0;
+}
+
+bool guest_memory_allow_holes(struct guest_memory *memory)
+{
+	memory->frames = frames_create(memory->pieces, memory->nr_pieces, memory->size);
+	return memory->frames != NULL;
+}
+
+u64 guest_memory_present(const struct guest_memory *memory)
+{
+	if (!memory->frames)
+		return memory->size;
+	return __atomic_load_n(&memory->frames->nr_present, __ATOMIC_RELAXED) * RAM_GRANULE;
 }
 
 bool guest_memory_contains(const struct guest_memory *memory, gpa_t gpa, u64 size)
@@ -31,91 +48,90 @@ bool guest_memory_contains(const struct guest_memory *memory, gpa_t gpa, u64 siz
 	return offset <= memory->size && size <= memory->size - offset;
 }
 
-/* The bytes at an offset into guest RAM, and how many follow them in the same piece. */
-static u8 *at_offset(const struct guest_memory *memory, u64 offset, u64 *left)
+/* Where an offset into guest RAM is, pinned, and how many bytes, at most size, follow it there. */
+static u64 pin(const struct guest_memory *memory, u64 offset, u64 size, hpa_t *hpa)
 {
 	const struct ram_piece *piece = memory->pieces;
 
+	if (unlikely(memory->frames))
+		return frames_pin(memory->frames, offset, size, hpa);
 	while (offset >= piece->size)
 		offset -= (piece++)->size;
-	*left = piece->size - offset;
-	return window(piece->start) + offset;
+	*hpa = HPA(piece->start.v + offset);
+	return MIN(piece->size - offset, size);
+}
+
+static void unpin(const struct guest_memory *memory, u64 offset, u64 size)
+{
+	if (unlikely(memory->frames))
+		frames_unpin(memory->frames, offset, size);
+}
+
+enum access { READ, WRITE, CLEAR };
+
+/* RAM that left and finds no place to come back to: the rest is as if it were no RAM. */
+static bool access(const struct guest_memory *memory, gpa_t gpa, u8 *buf, u64 size,
+		   enum access what)
+{
+	u64 offset = gpa.v - memory->start.v, piece;
+	hpa_t hpa;
+
+	if (!guest_memory_contains(memory, gpa, size))
+		return false;
+	for (; size; offset += piece, size -= piece) {
+		piece = pin(memory, offset, size, &hpa);
+		if (!piece)
+			return false;
+		if (what == READ)
+			memcpy(buf, window(hpa), piece);
+		else if (what == WRITE)
+			memcpy(window(hpa), buf, piece);
+		else
+			memset(window(hpa), 0, piece);
+		unpin(memory, offset, piece);
+		if (buf)
+			buf += piece;
+	}
+	return true;
 }
 
 bool guest_read(const struct guest_memory *memory, gpa_t gpa, void *buf, u64 size)
 {
-	u8 *to = buf;
-	u64 left;
-
-	if (!guest_memory_contains(memory, gpa, size))
-		return false;
-	for (u64 done = 0; done < size; done += left) {
-		const u8 *from = at_offset(memory, gpa.v - memory->start.v + done, &left);
-
-		left = MIN(left, size - done);
-		memcpy(to + done, from, left);
-	}
-	return true;
+	return access(memory, gpa, buf, size, READ);
 }
 
 bool guest_write(const struct guest_memory *memory, gpa_t gpa, const void *buf, u64 size)
 {
-	const u8 *from = buf;
-	u64 left;
-
-	if (!guest_memory_contains(memory, gpa, size))
-		return false;
-	for (u64 done = 0; done < size; done += left) {
-		u8 *to = at_offset(memory, gpa.v - memory->start.v + done, &left);
-
-		left = MIN(left, size - done);
-		memcpy(to, from + done, left);
-	}
-	return true;
+	return access(memory, gpa, (u8 *)(u64)buf, size, WRITE);
 }
 
 bool guest_read_pte(const struct guest_memory *memory, gpa_t gpa, u64 *pte)
 {
-	u64 left;
+	u64 offset = gpa.v - memory->start.v;
+	hpa_t hpa;
 
-	if (!guest_memory_contains(memory, gpa, 8))
+	if (!guest_memory_contains(memory, gpa, 8) || !pin(memory, offset, 8, &hpa))
 		return false;
-	*pte = __atomic_load_n((u64 *)(void *)at_offset(memory, gpa.v - memory->start.v, &left),
-			       __ATOMIC_RELAXED);
+	*pte = __atomic_load_n((u64 *)(void *)window(hpa), __ATOMIC_RELAXED);
+	unpin(memory, offset, 8);
 	return true;
 }
 
 bool guest_clear(const struct guest_memory *memory, gpa_t gpa, u64 size)
 {
-	u64 left;
-
-	if (!guest_memory_contains(memory, gpa, size))
-		return false;
-	for (u64 done = 0; done < size; done += left) {
-		u8 *to = at_offset(memory, gpa.v - memory->start.v + done, &left);
-
-		left = MIN(left, size - done);
-		memset(to, 0, left);
-	}
-	return true;
+	return access(memory, gpa, NULL, size, CLEAR);
 }
 
 u64 guest_pin(struct guest_memory *memory, gpa_t gpa, u64 size, hpa_t *hpa)
 {
-	u64 left;
-
 	if (!size || !guest_memory_contains(memory, gpa, size))
 		return 0;
-	*hpa = HPA((u64)at_offset(memory, gpa.v - memory->start.v, &left) - WINDOW_BASE);
-	return MIN(left, size);
+	return pin(memory, gpa.v - memory->start.v, size, hpa);
 }
 
-/* All of guest RAM stays the guest's as long as the VM exists. */
 void guest_unpin(struct guest_memory *memory, gpa_t gpa, u64 size)
 {
-	(void)memory;
-	(void)gpa;
-	(void)size;
+	unpin(memory, gpa.v - memory->start.v, size);
 }
 
 void *guest_window(hpa_t hpa)

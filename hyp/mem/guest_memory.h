@@ -7,13 +7,14 @@
 #define DOPPEL_GUEST_MEMORY_H
 
 #include "lib/types.h"
-#include "mem/ram_pool.h"
+#include "mem/guest_frames.h"
 
 struct guest_memory {
 	gpa_t start;				 /* of guest RAM; it is contiguous for the guest */
 	u64 size;				 /* bytes */
 	struct ram_piece pieces[RAM_MAX_PIECES]; /* in the order of guest physical addresses */
 	unsigned nr_pieces;
+	struct guest_frames *frames; /* when RAM can leave and come back; NULL: all of it stays */
 };
 
 /*
@@ -23,6 +24,12 @@ struct guest_memory {
  */
 bool guest_memory_take(struct guest_memory *memory, gpa_t start, u64 size);
 void guest_memory_give_back(struct guest_memory *memory);
+
+/* From now on parts of it can leave and come back (mem/guest_frames.h). False: no memory. */
+bool guest_memory_allow_holes(struct guest_memory *memory);
+
+/* Bytes of RAM that the guest has now. */
+u64 guest_memory_present(const struct guest_memory *memory);
 
 /* True when [gpa, gpa + size) is all guest RAM. Any values may be passed, overflowing ones too. */
 bool guest_memory_contains(const struct guest_memory *memory, gpa_t gpa, u64 size);

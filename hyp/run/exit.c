@@ -82,6 +82,8 @@ static enum fate attend(struct vcpu *vcpu)
 	}
 	if (vm_is_held(vcpu->vm))
 		return IS_HELD;
+	if (requests & REQUEST_RELOAD)
+		return TURN_IS_OVER;
 	vcpu_check_timer(vcpu);
 	if (vcpu->is_waiting) {
 		if (!vcpu_has_wakeup(vcpu))

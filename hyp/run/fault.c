@@ -14,6 +14,7 @@
 #include "run/exit.h"
 #include "vcpu/guest_access.h"
 #include "vcpu/guest_walk.h"
+#include "vm/ram.h"
 
 /* Nothing that the guest could use is there. stval still holds the address that it used. */
 static exit_action_t access_fault(struct vcpu *vcpu, bool is_store)
@@ -26,6 +27,44 @@ static exit_action_t access_fault(struct vcpu *vcpu, bool is_store)
 static __attribute__((noinline)) exit_action_t refuse(struct vcpu *vcpu, u64 insn)
 {
 	return access_fault(vcpu, insn_faults_as_store((u32)insn));
+}
+
+/* How long a vCPU waits for RAM that its guest gave back and now wants again. */
+#define RAM_PATIENCE_NS 10000000000UL
+
+static exit_action_t wait_for_ram(struct vcpu *vcpu)
+{
+	struct vm *vm = vcpu->vm;
+	u64 now = time_now();
+
+	if (!vm->ram.short_since)
+		vm->ram.short_since = now;
+	if (now - vm->ram.short_since > time_from_ns(RAM_PATIENCE_NS)) {
+		vm_kill(vm,
+			"it needs memory that it gave back, and the machine has none left; give "
+			"it more (./doppel run --host-memory) or take its balloon away");
+		return EXIT_LEAVE;
+	}
+	vcpu_request(vcpu, REQUEST_RELOAD); /* others may run, and give memory back */
+	return EXIT_RESUME;
+}
+
+static __attribute__((noinline)) bool fill_hole(struct vcpu *vcpu, gpa_t gpa, exit_action_t *action)
+{
+	switch (vm_ram_fault(vcpu->vm, gpa)) {
+	case RAM_NOT_THERE: return false;
+	case RAM_IS_SHORT: *action = wait_for_ram(vcpu); return true;
+	default:
+		vcpu->vm->ram.short_since = 0;
+		*action = EXIT_RESUME;
+		return true;
+	}
+}
+
+/* Whether what faulted is RAM that the guest once gave back; action: what to do then. */
+static inline bool is_hole(struct vcpu *vcpu, gpa_t gpa, exit_action_t *action)
+{
+	return unlikely(vcpu->memory->frames) && fill_hole(vcpu, gpa, action);
 }
 
 /* The device was told to end or restart the machine. */
@@ -95,9 +134,10 @@ static __attribute__((noinline)) exit_action_t emulate_store(struct vcpu *vcpu,
 static __attribute__((noinline)) exit_action_t emulate(struct vcpu *vcpu, u64 insn, gpa_t gpa)
 {
 	struct mmio_region *region = mmio_bus_find(&vcpu->vm->bus, gpa);
+	exit_action_t action;
 
 	if (unlikely(!region))
-		return refuse(vcpu, insn);
+		return is_hole(vcpu, gpa, &action) ? action : refuse(vcpu, insn);
 	if (likely(INSN_OPCODE_AND_ADDRESS_OFFSET(insn) == INSN_LOAD))
 		return emulate_load(vcpu, region, insn, gpa);
 	if (INSN_OPCODE_AND_ADDRESS_OFFSET(insn) == INSN_STORE)
@@ -123,8 +163,11 @@ static bool is_explicit(const struct vcpu *vcpu, u64 gva, gpa_t gpa)
  */
 static exit_action_t implicit_fault(struct vcpu *vcpu, u64 cause, u64 gva)
 {
+	exit_action_t action;
 	u32 insn;
 
+	if (is_hole(vcpu, GPA(csr_read(CSR_HTVAL) << 2), &action))
+		return action;
 	if (cause == CAUSE_STORE_GUEST_PAGE_FAULT)
 		return access_fault(vcpu, true);
 	/* A fetch that faults overwrites stval. */
@@ -148,8 +191,11 @@ static bool began_in_ram(const struct vcpu *vcpu, u32 insn)
 static __attribute__((noinline)) exit_action_t emulate_fetched(struct vcpu *vcpu, u64 cause,
 							       u64 gva, gpa_t gpa)
 {
+	exit_action_t action;
 	u32 insn;
 
+	if (is_hole(vcpu, gpa, &action))
+		return action;
 	switch (guest_fetch(GVA(vcpu->pc), &insn)) {
 	case ACCESS_OK: break;
 	case ACCESS_GUEST_FAULT: return EXIT_RESUME; /* it is gone by now: the guest will see */
@@ -178,5 +224,11 @@ exit_action_t exit_guest_page_fault(struct vcpu *vcpu, u64 cause)
 /* No device has instructions in it. */
 exit_action_t exit_fetch_guest_page_fault(struct vcpu *vcpu)
 {
-	return exit_inject(vcpu, CAUSE_FETCH_ACCESS, csr_read(CSR_STVAL));
+	gpa_t gpa = GPA(csr_read(CSR_HTVAL) << 2);
+	u64 gva = csr_read(CSR_STVAL);
+	exit_action_t action;
+
+	if (is_hole(vcpu, gpa, &action))
+		return action;
+	return exit_inject(vcpu, CAUSE_FETCH_ACCESS, gva);
 }

@@ -33,6 +33,12 @@ void tlb_forget(struct guest_mmu *mmu)
 	spin_unlock(&lock);
 }
 
+void tlb_renew(struct guest_mmu *mmu)
+{
+	tlb_forget(mmu);
+	__atomic_fetch_add(&mmu->renewals, 1, __ATOMIC_SEQ_CST);
+}
+
 unsigned tlb_vmids_held(void)
 {
 	return __atomic_load_n(&nr_held, __ATOMIC_RELAXED);

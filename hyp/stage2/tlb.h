@@ -12,6 +12,7 @@
 struct guest_mmu {
 	struct stage2 s2;
 	struct vmid vmid;
+	u64 renewals; /* atomic */
 	/* Which vCPU (any address that tells them apart) was the last of this VM on each hart. */
 	const void *last_vcpu[MACHINE_MAX_HARTS];
 };
@@ -21,6 +22,12 @@ void tlb_probe(void);
 
 /* The VM is gone: its VMID is nobody's. */
 void tlb_forget(struct guest_mmu *mmu);
+
+/*
+ * The translation has lost something: vCPUs that load from now on get a VMID under which no hart
+ * has ever seen it. Those on harts must leave them before what was lost can be used otherwise.
+ */
+void tlb_renew(struct guest_mmu *mmu);
 
 /* VMs that have been given a VMID. */
 unsigned tlb_vmids_held(void);

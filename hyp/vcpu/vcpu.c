@@ -151,6 +151,8 @@ void vcpu_load(struct vcpu *vcpu)
 	 * from one guest's tables under the other's identifier (section 19.2.10).
 	 */
 	csr_write(CSR_VSATP, 0);
+	__atomic_store_n(&vcpu->seen_renewals,
+			 __atomic_load_n(&vcpu->mmu->renewals, __ATOMIC_ACQUIRE), __ATOMIC_RELEASE);
 	tlb_enter(vcpu->mmu, vcpu, vcpu->last_hart == hart);
 	/* Instructions that it wrote elsewhere, or another wrote into its memory: fetch anew. */
 	if (vcpu->last_hart != hart)

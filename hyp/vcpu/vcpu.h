@@ -79,7 +79,9 @@ enum fate {
 #define REQUEST_FENCE	 BIT(2) /* look into the mailbox */
 #define REQUEST_STOP	 BIT(3) /* the VM ends: leave the scheduler */
 #define REQUEST_LOOK	 BIT(4) /* an interrupt of the hart was handled: time and turns may be over */
-#define REQUEST_SERVICE	 BIT(5) /* a device of the VM has work that is done in the VM's own time */
+#define REQUEST_RELOAD	 BIT(6) /* the VM's translation was renewed: leave the hart, and come back \
+				 */
+#define REQUEST_SERVICE BIT(5)	/* a device of the VM has work that is done in the VM's own time */
 
 /* The clock of a VM: all its vCPUs have the same. */
 struct guest_clock {
@@ -117,6 +119,7 @@ struct vcpu {
 	struct sched_vm *sched_vm;
 	struct sched_member member;
 	u32 affinity;		/* the harts that it may run on, by index */
+	u64 seen_renewals;	/* of the VM's translation, when it was last loaded; atomic */
 	struct list run_link;	/* in a run queue */
 	struct timer wakeup;	/* while blocked: its own timer interrupt */
 	struct hart *last_hart; /* where it ran last: its translations may still be there */
@@ -207,7 +210,8 @@ void vcpu_check_timer(struct vcpu *vcpu);
 /* Host ticks at which a blocked vCPU's timer interrupt would wake it. Before vcpu_save(). */
 u64 vcpu_wakeup_time(const struct vcpu *vcpu);
 
-/* The requests other than REQUEST_STOP, _LOOK and _SERVICE, done on the vCPU's own hart. */
+/* The requests other than REQUEST_STOP, _LOOK, _SERVICE and _RELOAD, done on the vCPU's own hart.
+ */
 void vcpu_do_requests(struct vcpu *vcpu, u64 requests);
 
 /* The guest's cycle and instret counters; they run whenever the vCPU is on a hart. */

@@ -5,10 +5,29 @@
 
 #include "virtio/device.h"
 
-/* NULL, or a sentence for the user: what is wrong, and what to do. */
-const char *virtio_balloon_create(struct guest_memory *memory, struct virtio_device **device);
+/* What becomes of RAM; addresses are guest physical. With the device's lock held. */
+struct virtio_balloon_ops {
+	/* A page of 4 KiB that is guest RAM: the guest gives it back, or wants it again. */
+	void (*give_page)(void *vm, gpa_t page);
+	/* False: the machine has no RAM for it now; to be asked again later. */
+	bool (*want_page)(void *vm, gpa_t page);
+	/* The guest does not need what is there, and may use it again without telling. */
+	void (*report)(void *vm, gpa_t gpa, u64 size);
+	/* After a batch of those. False: some of what was given is still on its way: call collect.
+	 */
+	bool (*flush)(void *vm);
+	bool (*collect)(void *vm);
+	/* The guest wants all of its RAM: its driver begins anew. */
+	void (*want_all)(void *vm);
+	/* Bytes that the guest has now. */
+	u64 (*present)(void *vm);
+};
 
-/* Asks the guest to give so many bytes back; what it has given, see ops->show. */
+/* NULL, or a sentence for the user: what is wrong, and what to do. */
+const char *virtio_balloon_create(const struct virtio_balloon_ops *ops,
+				  struct virtio_device **device);
+
+/* Asks the guest to give so many bytes back (whole pages of 4 KiB); how many it has: show(). */
 void virtio_balloon_set_target(struct virtio_device *device, u64 bytes);
 
 #endif

@@ -6,6 +6,7 @@
 #include "lib/string.h"
 #include "riscv/sbi_abi.h"
 #include "vcpu/interrupts.h"
+#include "vm/ram.h"
 
 #define QUIET_PATIENCE_NS 10000000000UL
 
@@ -64,12 +65,17 @@ static bool access(void *ctx, struct mmio_access *mmio)
 	return done;
 }
 
-static const char *create(const struct vm *vm, const struct vm_device *d,
-			  struct virtio_device **device)
+static const char *create_balloon(struct vm *vm, struct virtio_device **device)
 {
-	(void)vm;
-	(void)device;
+	if (!vm_ram_allow_holes(vm))
+		return "the hypervisor's own memory is used up; describe fewer VMs";
+	return virtio_balloon_create(&vm_ram_balloon_ops, device);
+}
+
+static const char *create(struct vm *vm, const struct vm_device *d, struct virtio_device **device)
+{
 	switch (d->kind) {
+	case VM_BALLOON: return create_balloon(vm, device);
 	default: return "it has a kind of device that Doppel does not have";
 	}
 }

@@ -45,6 +45,17 @@ struct vm_boot {
 	struct load_progress progress;
 };
 
+/* RAM that leaves and comes back (vm/ram.c). */
+#define VM_RAM_LEAVING 256
+
+struct vm_ram {
+	struct spinlock lock;	     /* inside a device's; outside those of memory */
+	unsigned nr_leaving;	     /* granules that are in no table any more, but maybe in a TLB */
+	bool is_flushed;	     /* and harts have been told so */
+	u32 leaving[VM_RAM_LEAVING]; /* offsets / 2 MiB */
+	u64 short_since;	     /* ticks; 0: no vCPU waits for RAM */
+};
+
 struct vm {
 	/* What an access to a device needs comes first. */
 	struct spinlock lock;
@@ -56,6 +67,7 @@ struct vm {
 	unsigned id;		 /* its place in vms[] */
 	struct guest_memory memory;
 	struct guest_mmu mmu;
+	struct vm_ram ram;
 	struct guest_clock clock;
 	struct sched_vm sched;
 

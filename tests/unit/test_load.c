@@ -30,7 +30,7 @@ static int setup(void **state)
 	f.ram = calloc(1, MEMORY_SIZE);
 	assert_non_null(f.ram);
 	f.memory = (struct guest_memory){
-		GPA(RAM), MEMORY_SIZE, { { HPA((u64)f.ram), MEMORY_SIZE } }, 1
+		GPA(RAM), MEMORY_SIZE, { { HPA((u64)f.ram), MEMORY_SIZE } }, 1, NULL
 	};
 	f.d.memory_size = MEMORY_SIZE;
 	for (size_t i = 0; i < sizeof(initrd); i++)

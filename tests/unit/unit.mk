@@ -2,6 +2,10 @@
 # The unit tests: test_NAME.c, and the sources that it is linked with; UNIT_CFLAGS_NAME, if it needs
 # more flags. Where a test has no sources, it includes them: their functions have libc's names.
 # Headers with RISC-V assembly have a stand-in in tests/unit/fake, which is searched before hyp/.
+# What a test of guest RAM is linked with; it needs -DWINDOW_BASE=0UL.
+GUEST_MEMORY := hyp/mem/guest_memory.c hyp/mem/guest_frames.c hyp/mem/ram_pool.c \
+	tests/unit/fake/pages.c
+
 UNIT_fdt := hyp/lib/fdt.c
 UNIT_fdt_writer := hyp/lib/fdt_writer.c hyp/lib/fdt.c
 UNIT_vplic := hyp/vplic/vplic.c
@@ -19,26 +23,28 @@ UNIT_page := hyp/mem/page.c
 UNIT_ram_pool := hyp/mem/ram_pool.c
 UNIT_canary := hyp/mem/canary.c hyp/mem/ram_pool.c
 UNIT_CFLAGS_canary := -DWINDOW_BASE=0UL
-UNIT_guest_memory := hyp/mem/guest_memory.c hyp/mem/ram_pool.c
+UNIT_guest_memory := $(GUEST_MEMORY)
 UNIT_CFLAGS_guest_memory := -DWINDOW_BASE=0UL
+UNIT_guest_frames := $(GUEST_MEMORY)
+UNIT_CFLAGS_guest_frames := -DWINDOW_BASE=0UL
 UNIT_insn := hyp/riscv/insn.c
 UNIT_isa := hyp/riscv/isa.c
 UNIT_random := hyp/lib/random.c
-UNIT_guest_walk := hyp/vcpu/guest_walk.c hyp/mem/guest_memory.c hyp/mem/ram_pool.c
+UNIT_guest_walk := hyp/vcpu/guest_walk.c $(GUEST_MEMORY)
 UNIT_CFLAGS_guest_walk := -DWINDOW_BASE=0UL
 UNIT_mailbox := hyp/vcpu/mailbox.c
 UNIT_pmu := hyp/vcpu/pmu.c
-UNIT_sta := hyp/vcpu/sta.c hyp/mem/guest_memory.c hyp/mem/ram_pool.c
+UNIT_sta := hyp/vcpu/sta.c $(GUEST_MEMORY)
 UNIT_CFLAGS_sta := -DWINDOW_BASE=0UL
 UNIT_sbi := hyp/sbi/sbi.c
-UNIT_load := hyp/vm/load.c hyp/mem/guest_memory.c hyp/mem/ram_pool.c
+UNIT_load := hyp/vm/load.c $(GUEST_MEMORY)
 UNIT_CFLAGS_load := -DWINDOW_BASE=0UL
 UNIT_description := hyp/vm/description.c hyp/vm/device_description.c hyp/lib/fdt_writer.c hyp/lib/fdt.c
 UNIT_catalog := hyp/vm/catalog.c hyp/vm/description.c hyp/vm/device_description.c hyp/lib/fdt_writer.c hyp/lib/fdt.c
 UNIT_guest_dt := hyp/vm/guest_dt.c hyp/lib/fdt_writer.c hyp/lib/fdt.c hyp/lib/random.c hyp/riscv/isa.c
 UNIT_command_line := hyp/monitor/command_line.c
 UNIT_line_edit := hyp/monitor/line_edit.c
-UNIT_walk := hyp/stage2/stage2.c tests/unit/fake/pages.c hyp/mem/guest_memory.c hyp/mem/ram_pool.c
+UNIT_walk := hyp/stage2/stage2.c $(GUEST_MEMORY)
 UNIT_CFLAGS_walk := -DWINDOW_BASE=0UL
 UNIT_rates := hyp/monitor/rates.c
 UNIT_sched_policy := hyp/vcpu/sched_policy.c

@@ -34,3 +34,12 @@ void page_free(void *pages, unsigned order)
 	fake_pages.in_use -= BIT(order);
 	free(pages);
 }
+
+unsigned page_order(u64 size)
+{
+	unsigned order = 0;
+
+	while (PAGE_SIZE << order < size)
+		order++;
+	return order;
+}
