@@ -10,8 +10,11 @@
 #include "core/timer.h"
 #include "mem/page.h"
 
-/* The queues' order follows from the features that are offered (5.5.2); all but STATS. */
-enum { INFLATE, DEFLATE, REPORTING, NR_QUEUES };
+/*
+ * The queue of free pages that are reported has number 4 (5.5.2). Drivers before Linux 6.11 count only
+ * queues whose features are offered: for them it has number 2, which statistics would have.
+ */
+enum { INFLATE, DEFLATE, REPORTING_BY_COUNT, UNUSED, REPORTING, NR_QUEUES };
 
 #define PAGE_SHIFT	12
 #define CHAINS_PER_TURN 4   /* Linux reports up to 32 times 4 MiB in one */
@@ -105,7 +108,7 @@ static bool work(struct balloon *balloon, unsigned index)
 		is_empty = got == 0;
 		if (is_empty)
 			break;
-		if (index == REPORTING)
+		if (index > DEFLATE)
 			report(balloon);
 		else if (!move_pages(balloon, q, index == INFLATE)) {
 			virtq_unpop(q);
