@@ -231,7 +231,7 @@ static void set_status(struct virtio_device *device, u32 value)
 	if (!(new &VIRTIO_FEATURES_OK))
 		new &= ~VIRTIO_DRIVER_OK;
 	__atomic_store_n(&device->s.status, new, __ATOMIC_RELAXED);
-	if (~old & new &VIRTIO_DRIVER_OK && device->ops->start)
+	if (!(old & VIRTIO_DRIVER_OK) && virtio_is_live(device) && device->ops->start)
 		device->ops->start(device);
 }
 
