@@ -49,8 +49,8 @@ UNIT_CFLAGS_walk := -DWINDOW_BASE=0UL
 UNIT_rates := hyp/monitor/rates.c
 UNIT_sched_policy := hyp/vcpu/sched_policy.c
 UNIT_vm_state := hyp/vm/vm_state.c
-UNIT_virtq := hyp/virtio/virtq.c hyp/mem/guest_memory.c hyp/mem/ram_pool.c
+UNIT_virtq := hyp/virtio/virtq.c $(GUEST_MEMORY)
 UNIT_CFLAGS_virtq := -DWINDOW_BASE=0UL \
 	-Wl,--wrap=guest_memory_contains,--wrap=guest_pin,--wrap=guest_unpin
-UNIT_virtio_device := hyp/virtio/device.c hyp/virtio/virtq.c hyp/mem/guest_memory.c hyp/mem/ram_pool.c
+UNIT_virtio_device := hyp/virtio/device.c hyp/virtio/virtq.c $(GUEST_MEMORY)
 UNIT_CFLAGS_virtio_device := -DWINDOW_BASE=0UL
