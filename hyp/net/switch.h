@@ -96,15 +96,16 @@ struct net_port {
 	u64 key;		  /* mac */
 	u32 number;		  /* ports are in the list in this order */
 	u32 users;		  /* calls of ops that are on their way; atomic */
-	bool is_touched;	  /* flush() is due */
+	u32 is_touched;		  /* flush() is due; atomic */
 	struct list waiters;	  /* ports that wait for room in this one */
 	struct list waits;	  /* in the list of the one that this waits for */
-	struct list waits_uplink; /* the same, for the uplink; under its lock */
-	u32 in_uplink;		  /* frames of this port that it has; under its lock */
+	struct list waits_uplink; /* the same, for the uplink; under its lock, as the next two */
+	u32 in_uplink;		  /* frames of this port that it has */
+	u32 needs;		  /* room for so many frames there, when it waits */
 	struct timer impatience;  /* ends the waiting of others */
-	u64 full_since;		  /* ticks; 0: it has room, as far as the switch knows */
-	u64 patience;		  /* ticks that others wait for it next time */
-	u32 rooms;		  /* switch_has_room() so often */
+	u64 full_since;		  /* ticks; 0: it has room, as far as the switch knows; atomic */
+	u64 patience;		  /* ticks that others will wait for it; atomic */
+	u32 rooms;		  /* switch_has_room() so often; atomic */
 };
 
 /* The switch of that name, made when it is not there; NULL: no memory. */
