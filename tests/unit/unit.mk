@@ -55,3 +55,4 @@ UNIT_CFLAGS_virtq := -DWINDOW_BASE=0UL \
 UNIT_virtio_device := hyp/virtio/device.c hyp/virtio/virtq.c $(GUEST_MEMORY)
 UNIT_CFLAGS_virtio_device := -DWINDOW_BASE=0UL
 UNIT_offload := hyp/net/offload.c hyp/net/frame.c
+UNIT_dhcp := hyp/net/dhcp.c hyp/net/frame.c
