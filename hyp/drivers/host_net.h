@@ -3,8 +3,7 @@
 #ifndef DOPPEL_HOST_NET_H
 #define DOPPEL_HOST_NET_H
 
-#include "drivers/host_segment.h"
-#include "lib/list.h"
+#include "drivers/host_blk.h" /* struct host_segment */
 #include "lib/virtio_abi.h"
 
 #define HOST_NET_MAX_SEGMENTS 64U /* of one frame, its header not counted */

@@ -3,8 +3,7 @@
 #ifndef DOPPEL_HOST_RNG_H
 #define DOPPEL_HOST_RNG_H
 
-#include "drivers/host_segment.h"
-#include "lib/list.h"
+#include "drivers/host_blk.h" /* struct host_segment */
 
 struct host_rng_request {
 	struct list link; /* the driver's */
