@@ -5,6 +5,7 @@
 #include "core/panic.h"
 #include "core/timer.h"
 #include "dev/terminal.h"
+#include "drivers/host_virtio.h"
 #include "lib/string.h"
 #include "mem/canary.h"
 #include "mem/hyp_map.h"
@@ -301,12 +302,37 @@ static void test_panic(void)
 	*(volatile u32 *)TEST_PANIC_ADDRESS = 0;
 }
 
+static struct hart *next_online(struct hart *hart)
+{
+	do {
+		hart = hart + 1 < harts + nr_harts ? hart + 1 : harts;
+	} while (!is_online(hart));
+	return hart;
+}
+
+/* The boot hart has the serial port: the interrupts of the other devices begin with its neighbour.
+ */
+static void init_devices(void)
+{
+	struct hart *hart = this_hart();
+
+	host_virtio_init();
+	for (unsigned i = 0; i < machine.nr_virtio; i++) {
+		if (!host_virtio_is_used(i))
+			continue;
+		hart = next_online(hart);
+		interrupts_set_handler(machine.virtio[i].irq, host_virtio_interrupt);
+		plic_enable(hart->plic_context, machine.virtio[i].irq);
+	}
+}
+
 static void boot_on_own_stack(void)
 {
 	init_this_hart();
 	guest_dt_seed(machine.rng_seed, machine.rng_seed_size);
 	start_other_harts();
 	show_machine();
+	init_devices();
 	open_catalog();
 	init_terminal();
 	create_vms();

@@ -3,6 +3,7 @@
 #ifndef DOPPEL_HOST_BLK_H
 #define DOPPEL_HOST_BLK_H
 
+#include "drivers/host_segment.h"
 #include "lib/list.h"
 #include "lib/types.h"
 
@@ -27,18 +28,13 @@ enum host_blk_op {
 	HOST_BLK_WRITE_ZEROES
 };
 
-/* Memory of the machine. */
-struct host_segment {
-	hpa_t start;
-	u32 size; /* bytes */
-};
-
 /*
  * A request, in the caller's memory until done is called. Read and write: the segments' sizes sum
  * up to a multiple of 512; discard and write-zeroes: nr_sectors.
  */
 struct host_blk_request {
-	struct list link; /* the driver's */
+	struct list link; /* the driver's, with status */
+	u8 status;
 	enum host_blk_op op;
 	u64 sector;
 	u32 nr_sectors;
@@ -56,12 +52,21 @@ void host_blk_info(struct host_blk *disk, struct host_blk_info *info);
 
 /*
  * Hands a request to the device, or keeps it until the device has room: in order either way. It
- * never fails here; done tells. The device hears of it at the next host_blk_kick().
+ * never fails here, and never calls done from here, whatever locks the caller holds; done tells.
+ * The device hears of it at the next host_blk_kick().
+ *
+ * What is beyond the end of the disk, or written to a read-only one, is for the device to refuse. A
+ * device without discard or write-zeroes answers UNSUPP. One without flush has no cache that could
+ * be flushed (5.2.5.2): that succeeds. One that has broken down answers IOERR, always.
+ *
+ * A flush that is done covers all requests that were done when it was submitted, and no others: the
+ * device completes requests in any order, and the driver adds no barriers (5.2.6.2). Nobody needs
+ * one: who wants a write flushed waits for it first.
  */
 void host_blk_submit(struct host_blk *disk, struct host_blk_request *request);
 void host_blk_kick(struct host_blk *disk);
 
-/* Collects what is completed, without an interrupt; for who waits. */
+/* Collects what is completed, without an interrupt; for who waits. No lock held: it calls done. */
 void host_blk_poll(struct host_blk *disk);
 
 #endif

@@ -3,7 +3,8 @@
 #ifndef DOPPEL_HOST_NET_H
 #define DOPPEL_HOST_NET_H
 
-#include "drivers/host_blk.h" /* struct host_segment */
+#include "drivers/host_segment.h"
+#include "lib/list.h"
 #include "lib/virtio_abi.h"
 
 #define HOST_NET_MAX_SEGMENTS 64U /* of one frame, its header not counted */

@@ -3,7 +3,8 @@
 #ifndef DOPPEL_HOST_RNG_H
 #define DOPPEL_HOST_RNG_H
 
-#include "drivers/host_blk.h" /* struct host_segment */
+#include "drivers/host_segment.h"
+#include "lib/list.h"
 
 struct host_rng_request {
 	struct list link; /* the driver's */

@@ -15,6 +15,11 @@ static inline void io_write8(u64 address, u8 value)
 	*(volatile u8 *)address = value;
 }
 
+static inline u16 io_read16(u64 address)
+{
+	return *(volatile u16 *)address;
+}
+
 static inline u32 io_read32(u64 address)
 {
 	return *(volatile u32 *)address;
