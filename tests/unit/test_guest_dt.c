@@ -225,6 +225,7 @@ static void the_largest_machine_fits(void **state)
 	bootargs[sizeof(bootargs) - 1] = '\0';
 	f->d.bootargs = bootargs;
 	f->d.initrd.size = 1;
+	f->d.nr_devices = VM_MAX_VIRTIO;
 	f->isa = max_isa;
 	check_cpus(f, VM_MAX_VCPUS);
 }
@@ -364,6 +365,33 @@ static void devices_are_those_that_the_vm_has(void **state)
 	}
 }
 
+/* As on virt for as many as it has: a page and a source each, in the order of slots. */
+static void virtio_devices_have_a_node_each(void **state)
+{
+	static const u32 irqs[VM_MAX_VIRTIO] = { 1,  2,	 3,  4,	 5,  6,	 7,  8,	 13, 14, 15, 16,
+						 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28 };
+	struct fixture *f = *state;
+
+	for (unsigned count = 0; count <= VM_MAX_VIRTIO; count++) {
+		unsigned slot = 0;
+		int node;
+
+		f->d.nr_devices = count;
+		make(f);
+		check_with_dtc(f);
+		fdt_for_each_compatible (&f->fdt, node, "virtio,mmio") {
+			u64 base = 0x10001000 + 0x1000 * (u64)slot;
+			char name[40];
+
+			assert_true(slot < count);
+			snprintf(name, sizeof(name), "/soc/virtio_mmio@%lx", (unsigned long)base);
+			assert_int_equal(path(f, name), node);
+			check_device(f, name, "virtio,mmio", base, 0x1000, irqs[slot++]);
+		}
+		assert_int_equal(slot, count);
+	}
+}
+
 static void seeds_are_fresh_each_time(void **state)
 {
 	struct fixture *f = *state;
@@ -420,6 +448,7 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(chosen_has_what_was_given, setup, teardown),
 		cmocka_unit_test_setup_teardown(devices_are_those_that_the_vm_has, setup, teardown),
+		cmocka_unit_test_setup_teardown(virtio_devices_have_a_node_each, setup, teardown),
 		cmocka_unit_test_setup_teardown(seeds_are_fresh_each_time, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_buffer_that_is_too_small_is_told, setup,
 						teardown),

@@ -44,6 +44,7 @@ UNIT_sbi := hyp/sbi/sbi.c
 UNIT_load := hyp/vm/load.c $(GUEST_MEMORY)
 UNIT_CFLAGS_load := -DWINDOW_BASE=0UL
 UNIT_description := hyp/vm/description.c hyp/vm/device_description.c hyp/lib/fdt_writer.c hyp/lib/fdt.c
+UNIT_device_description := hyp/vm/description.c hyp/vm/device_description.c hyp/lib/fdt_writer.c hyp/lib/fdt.c
 UNIT_catalog := hyp/vm/catalog.c hyp/vm/description.c hyp/vm/device_description.c hyp/lib/fdt_writer.c hyp/lib/fdt.c
 UNIT_guest_dt := hyp/vm/guest_dt.c hyp/lib/fdt_writer.c hyp/lib/fdt.c hyp/lib/random.c hyp/riscv/isa.c
 UNIT_command_line := hyp/monitor/command_line.c
