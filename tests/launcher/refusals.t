@@ -10,7 +10,7 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "lib"))
 import tap  # noqa: E402
-from launcher import MIB, Launcher, description, elf, linux_image  # noqa: E402
+from launcher import MIB, Launcher, description, elf, linux_image, refused  # noqa: E402
 from doppel import fdt  # noqa: E402
 
 GOOD = linux_image()
@@ -75,17 +75,6 @@ KERNELS = (
     ("an ELF entered outside its segments", elf(entry=0x80000000), ("entry point",)),
     ("a flat binary beyond a small memory", bytes(7 * MIB), ("memory",)),
 )
-
-
-def refused(box, arguments, words):
-    result = box.run("run", *arguments)
-    tap.same((result.status, result.out), (2, b""))
-    tap.same(result.err.count("\n"), 1)
-    tap.same(result.err.startswith("doppel: "), True)
-    for word in words:
-        tap.holds(result.err, word)
-    tap.same(box.qemu(), None)
-    box.nothing_is_left()
 
 
 def kernel_test(name, data, words):
@@ -212,7 +201,8 @@ DESCRIPTIONS = (
     ("an unknown property", description(extra='colour = "red";'), (VM, "colour", "unknown")),
     ("an unknown property of the root",
      description().replace("linux {", "colour;\n linux {"), ("colour", "root")),
-    ("an unknown node", description(extra="disk { };"), (VM, "disk", "unknown")),
+    ("an unknown node", description(extra="disk { };"),
+     (VM, "disk", "unknown", "doppel,disk")),
     ("an unknown device", description(extra="devices { gpu { }; };"), (VM, "gpu", "unknown")),
     ("a device with a property", description(extra="devices { rtc { x; }; };"), (VM, "rtc")),
     ("a property among the devices", description(extra="devices { x; };"), (VM, "x", "unknown")),

@@ -16,14 +16,10 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "lib"))
 import tap  # noqa: E402
 from launcher import (  # noqa: E402
-    MIB, Launcher, description, elf, is_alive, linux_image, wait_until)
+    MIB, Launcher, description, elf, is_alive, linux_image, option, wait_until)
 from doppel import fdt  # noqa: E402
 
 KERNEL = linux_image()
-
-
-def option(arguments, name):
-    return arguments[arguments.index(name) + 1]
 
 
 def arguments_of(box, *options, kernel=KERNEL, status=0):

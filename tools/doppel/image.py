@@ -5,7 +5,7 @@ import os
 import struct
 import zlib
 
-from . import Refusal
+from . import BUILD, Refusal
 from .sizes import GIB, MIB, round_up, text
 
 RAM_BASE = 0x80000000           # of every guest, as on QEMU virt
@@ -48,7 +48,7 @@ class Image:
 def check_readable(path, what):
     """Refuses a payload file that does not exist, holds nothing or cannot be read."""
     if not os.path.exists(path):
-        raise Refusal("%s: %s does not exist: check the path" % (what, path))
+        raise Refusal("%s: %s does not exist: %s" % (what, path, how_to_get(path)))
     if os.path.isdir(path):
         raise Refusal("%s: %s is a directory: give a file" % (what, path))
     if not os.path.isfile(path):
@@ -57,6 +57,12 @@ def check_readable(path, what):
         raise Refusal("%s: %s is empty: get or build it again" % (what, path))
     if not os.access(path, os.R_OK):
         raise Refusal("%s: %s cannot be read: check its permissions" % (what, path))
+
+
+def how_to_get(path):
+    """What to do about a file that does not exist."""
+    debian = os.path.join(BUILD, "guest", "debian")
+    return "run make debian" if os.path.realpath(path).startswith(debian) else "check the path"
 
 
 def read_file(path, what):

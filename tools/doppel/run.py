@@ -123,7 +123,7 @@ def disk_of_option(text, name):
     """FILE[,read-only][,overlay]; the file's own name may have commas, too."""
     place, words = dts.Option("--disk " + text), []
     path, comma, last = text.rpartition(",")
-    while comma and last in ("read-only", "overlay"):
+    while comma and last in {"read-only", "overlay"}.difference(words):
         text = path
         words.append(last)
         path, comma, last = text.rpartition(",")

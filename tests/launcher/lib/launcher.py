@@ -16,6 +16,7 @@ FAKE_QEMU = os.path.join(LIB, "fake-qemu")
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(ROOT, "tools"))
+import tap  # noqa: E402
 
 MIB = 1 << 20
 
@@ -59,17 +60,17 @@ class Launcher:
             file.write(data.encode() if isinstance(data, str) else data)
         return path
 
-    def environment(self, fake="exit 0"):
+    def environment(self, fake="exit 0", **more):
         environ = {name: value for name, value in os.environ.items() if name != "XDG_RUNTIME_DIR"}
         return {**environ, "DOPPEL_QEMU": FAKE_QEMU, "FAKE_QEMU": fake,
-                "FAKE_QEMU_LOG": self.log, "DOPPEL_CACHE": self.path("cache")}
+                "FAKE_QEMU_LOG": self.log, "DOPPEL_CACHE": self.path("cache"), **more}
 
     def command(self, *arguments):
         return [sys.executable, self.path("tree", "doppel")] + list(arguments)
 
-    def run(self, *arguments, fake="exit 0", stdin=b""):
+    def run(self, *arguments, fake="exit 0", stdin=b"", **environ):
         done = subprocess.run(self.command(*arguments), input=stdin, stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, env=self.environment(fake),
+                              stderr=subprocess.PIPE, env=self.environment(fake, **environ),
                               cwd=self.directory, timeout=60, check=False)
         return Result(done.returncode, done.stdout, done.stderr.decode())
 
@@ -88,6 +89,22 @@ class Launcher:
         qemu = self.qemu()
         if qemu and is_alive(qemu["pid"]):
             raise AssertionError("QEMU %d is still running" % qemu["pid"])
+
+
+def refused(box, arguments, words, **settings):
+    """run with these arguments: exit status 2, one sentence with these words, no QEMU started."""
+    result = box.run("run", *arguments, **settings)
+    tap.same((result.status, result.out), (2, b""))
+    tap.same(result.err.count("\n"), 1)
+    tap.same(result.err.startswith("doppel: "), True)
+    for word in words:
+        tap.holds(result.err, word)
+    tap.same(box.qemu(), None)
+    box.nothing_is_left()
+
+
+def option(arguments, name):
+    return arguments[arguments.index(name) + 1]
 
 
 def is_alive(pid):
