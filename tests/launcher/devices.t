@@ -17,7 +17,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "lib"))
 import tap  # noqa: E402
 from launcher import (  # noqa: E402
-    MIB, Launcher, description, is_alive, linux_image, option, refused, wait_until)
+    MIB, Launcher, description, free_port, is_alive, linux_image, option, refused, wait_until)
 from doppel import Refusal, devices, dts, fdt, runs, wiring  # noqa: E402
 
 KERNEL = linux_image()
@@ -40,12 +40,6 @@ def two(one, other):
     """A description of the VMs linux and two with these devices."""
     return description(extra=one, body='two { compatible = "doppel,vm"; vcpus = <1>; '
                        'memory = "64M"; kernel = /incbin/("Image"); autostart; %s };' % other)
-
-
-def free_port(kind=socket.SOCK_STREAM):
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def filled(box):
@@ -485,7 +479,7 @@ def test_inner_switches():
 
 def test_options():
     """--disk and --net: the same for one VM without a description"""
-    port, other = free_port(), free_port(socket.SOCK_DGRAM)
+    port, other = free_port(), free_port("udp")
     with Launcher() as box:
         filled(box)
         box.put("a,overlay", bytes(512))

@@ -5,18 +5,25 @@
 import glob
 import os
 import re
-import shutil
 import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "lib"))
 import tap  # noqa: E402
-from launcher import ROOT, Launcher, elf, linux_image  # noqa: E402
+from launcher import ROOT, Launcher, elf, free_port, linux_image, refused  # noqa: E402
 
 EXAMPLES = sorted(glob.glob(os.path.join(ROOT, "examples", "*.dts")))
-# What `make setup guests` prepares, by stand-ins.
+# What `make setup guests` and `make debian` prepare, by stand-ins.
 FILES = {"Image": linux_image(), "initramfs.cpio.gz": b"an initrd", "hello.elf": elf(),
          "busy.elf": elf()}
+DEBIAN = {"debian/Image": linux_image(), "debian/initrd.img": b"an initrd",
+          "debian.img": bytes(512)}
+
+
+def with_free_ports(text):
+    """The description, with forwarded ports that nothing on this computer has."""
+    return re.sub(r"(tcp|udp):[0-9]+:", lambda rule: "%s:%d:" % (
+        rule.group(1), free_port(rule.group(1))), text)
 
 
 def example_test(path):
@@ -24,14 +31,19 @@ def example_test(path):
 
     def test():
         with open(path) as file:
-            command = re.search(r"^ \*\t\./doppel (run examples/.*)$", file.read(), re.MULTILINE)
+            text = file.read()
+        command = re.search(r"^ \*\t\./doppel (run examples/.*)$", text, re.MULTILINE)
+        arguments = command.group(1).split()
+        tap.same(arguments[1], "examples/" + name)
         with Launcher() as box:
-            shutil.copytree(os.path.dirname(path), box.path("tree/examples"))
+            box.put("tree/examples/" + name, with_free_ports(text))
+            os.symlink(box.path("tree/examples"), box.path("examples"))
             for file, data in FILES.items():
                 box.put("tree/build/guest/" + file, data)
-            os.symlink(box.path("tree/examples"), box.path("examples"))
-            arguments = command.group(1).split()
-            tap.same(arguments[1], "examples/" + name)
+            if "guest/debian" in text:
+                refused(box, arguments[1:] + ["--check"], ("does not exist: run make debian",))
+            for file, data in DEBIAN.items():
+                box.put("tree/build/guest/" + file, data)
             result = box.run(*arguments, "--check")
             tap.same((result.status, result.err), (0, ""))
     test.__doc__ = name

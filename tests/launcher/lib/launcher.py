@@ -4,6 +4,7 @@
 import json
 import os
 import shutil
+import socket
 import struct
 import subprocess
 import sys
@@ -105,6 +106,14 @@ def refused(box, arguments, words, **settings):
 
 def option(arguments, name):
     return arguments[arguments.index(name) + 1]
+
+
+def free_port(protocol="tcp"):
+    """A port of 127.0.0.1 that nothing has."""
+    kind = socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def is_alive(pid):
