@@ -40,7 +40,7 @@ class Image:
     """A file that is a disk of the machine; several disks of VMs may be on it."""
 
     def __init__(self, path, serial):
-        self.path = os.path.abspath(path)
+        self.path = os.path.realpath(path)   # ".." behind a link is not what it seems
         self.serial = serial
         self.users = []             # (Vm, Disk)
 
@@ -303,7 +303,7 @@ def native_disk(bus, name, disk):
     if disk.rate_iops is not None:
         more.append("throttling.iops-total=%d" % disk.rate_iops)
     serial = [] if disk.serial is None else ["serial=" + escaped(disk.serial)]
-    return drive(name, os.path.abspath(disk.image), *more) + disk_device(bus, name, *serial)
+    return drive(name, os.path.realpath(disk.image), *more) + disk_device(bus, name, *serial)
 
 
 def native_net(bus, name, net):
