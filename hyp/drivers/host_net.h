@@ -18,7 +18,11 @@ struct host_net_info {
 	u64 sent, received, bytes_sent, bytes_received, dropped, interrupts;
 };
 
-/* A frame on its way out, in the caller's memory until done is called. */
+/*
+ * A frame on its way out, in the caller's memory until done is called. That is memory of the
+ * hypervisor's own, for the device reads the header. Checksums and large segments are left to the
+ * device as far as host_net_info() says it does them, and no further.
+ */
 struct host_net_frame {
 	struct list link; /* the driver's */
 	struct virtio_net_header header;
@@ -34,17 +38,24 @@ void host_net_info(struct host_net *net, struct host_net_info *info);
 
 /*
  * Who takes the frames that arrive, until it returns. Called on the hart that has the interrupt,
- * no lock held, one frame at a time.
+ * or a moment later on one that a timer has fired on; no lock held, one frame at a time. Without a
+ * receiver they are dropped. Frames are whole: the header says nothing of open checksums or large
+ * segments.
  */
 void host_net_set_receiver(struct host_net *net,
 			   void (*receive)(void *ctx, const struct virtio_net_header *header,
 					   const void *frame, u32 size),
 			   void *ctx);
 
-/* Called after the last of the frames that one interrupt brings; NULL: nothing is. */
+/* Called after the last of the frames that came together; NULL: nothing is. */
 void host_net_set_flush(struct host_net *net, void (*flush)(void *ctx), void *ctx);
 
-/* False: the device has no room; the frame is not taken. It hears of frames at the next kick. */
+/*
+ * False: the device has no room; the frame is not taken, and there will be room when done() is
+ * called for another. The device hears of frames at the next kick. done() is called in batches, but
+ * soon after the device has sent the frame; never from here. A device that has broken down drops
+ * frames, and says that the link is down.
+ */
 bool host_net_send(struct host_net *net, struct host_net_frame *frame);
 void host_net_kick(struct host_net *net);
 

@@ -8,6 +8,7 @@
 
 static const struct host_driver *const drivers[] = {
 	&host_blk_driver,
+	&host_net_driver,
 };
 
 static struct transport transports[MACHINE_MAX_VIRTIO];

@@ -19,10 +19,11 @@ UNIT_power_button := hyp/dev/power_button.c
 UNIT_stage2 := hyp/stage2/stage2.c tests/unit/fake/pages.c
 UNIT_vmid := hyp/stage2/vmid.c
 UNIT_tlb := hyp/stage2/tlb.c hyp/stage2/vmid.c
-FAKE_VIRTIO := tests/unit/fake/virtio_mmio.c tests/unit/fake/pages.c hyp/drivers/transport.c \
-	hyp/drivers/virtqueue.c hyp/drivers/host_virtio.c
-UNIT_virtqueue := $(FAKE_VIRTIO) hyp/drivers/host_blk.c
-UNIT_host_blk := $(FAKE_VIRTIO) hyp/drivers/host_blk.c
+FAKE_VIRTIO := tests/unit/fake/virtio_mmio.c tests/unit/fake/pages.c \
+	$(wildcard hyp/drivers/*.c)
+UNIT_virtqueue := $(FAKE_VIRTIO)
+UNIT_host_blk := $(FAKE_VIRTIO)
+UNIT_host_net := $(FAKE_VIRTIO)
 UNIT_page := hyp/mem/page.c
 UNIT_ram_pool := hyp/mem/ram_pool.c
 UNIT_canary := hyp/mem/canary.c hyp/mem/ram_pool.c
