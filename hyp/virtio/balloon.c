@@ -105,9 +105,10 @@ static bool work(struct balloon *balloon, unsigned index)
 			virtio_needs_reset(device, q->broken);
 			return true;
 		}
-		is_empty = got == 0;
-		if (is_empty)
-			break;
+		if (got == 0) {
+			is_empty = !virtq_enable_notify(q);
+			continue;
+		}
 		if (index > DEFLATE)
 			report(balloon);
 		else if (!move_pages(balloon, q, index == INFLATE)) {
