@@ -4,6 +4,7 @@
 # make test        all tests, on both emulators, set-up included
 # make test-fast   those that boot no Linux
 # make test-slow   models of the concurrency, and whether the tests of isolation can fail
+# make fuzz        libFuzzer on the devices of guests, FUZZ_SECONDS (an hour) on each
 # make bench       the benchmark report
 # make qemu10      obtains QEMU 10
 # make lint        formatting, warnings with both compilers, headers, include directions, docs
@@ -115,8 +116,10 @@ $(UNIT_PROGRAMS): $(BUILD)/tests/unit/%.t: tests/unit/test_%.c $$(UNIT_$$*) test
 .PHONY: test test-fast test-slow prove-fast prove-all prove-slow test-setup unit
 unit: $(UNIT_PROGRAMS)
 
+include tests/fuzz/fuzz.mk
+
 # Quick ones first: a mistake shows early.
-FAST_TESTS = $(sort $(UNIT_PROGRAMS)) $(sort $(wildcard tests/launcher/*.t \
+FAST_TESTS = $(sort $(UNIT_PROGRAMS) $(FUZZ_PROGRAMS)) $(sort $(wildcard tests/launcher/*.t \
 	tests/guest/*/*.t tests/vms/*.t) tests/monitor/script.t)
 LINUX_TESTS = $(sort $(wildcard tests/linux/*.t tests/isolation/*.t) tests/monitor/session.t)
 SLOW_TESTS := tests/model/models.t tests/isolation/defences
@@ -138,10 +141,10 @@ test-slow: test-setup
 	@./doppel setup extra-packages
 	@$(MAKE) --no-print-directory prove-slow
 
-prove-fast: all guests unit
+prove-fast: all guests unit fuzz-programs
 	@$(PROVE) $(FAST_TESTS)
 
-prove-all: all guests unit
+prove-all: all guests unit fuzz-programs
 	@$(PROVE) $(FAST_TESTS) $(LINUX_TESTS)
 
 prove-slow: all guests unit

@@ -95,6 +95,7 @@ TEST = RUN + (
 )
 EXTRA = TEST + (
     Need("spin", lambda: ["spin"], _program("spin"), "make test-slow: the models"),
+    Need("libFuzzer", lambda: ["clang"], _program("clang"), "make fuzz"),
     Need("gnuplot", lambda: ["gnuplot-nox"], _program("gnuplot"), "make bench: the plot"),
 )
 

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Fuzzing: fuzz_NAME.c, and the sources that it is linked with beside those of all.
+# build/tests/fuzz/NAME.t runs the corpus, and a fixed number of inputs made from it: part of
+# `make test`. `make fuzz` runs libFuzzer, FUZZ_SECONDS on each target; what it finds new stays in
+# build/fuzz. `make fuzz-corpus` adds that, as far as it reaches more code, to tests/fuzz/corpus.
+FUZZ_virtq :=
+
+FUZZ_COMMON := tests/fuzz/harness.c hyp/virtio/device.c hyp/virtio/virtq.c \
+	hyp/mem/guest_memory.c hyp/mem/guest_frames.c hyp/mem/ram_pool.c
+FUZZ_NAMES := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_PROGRAMS := $(FUZZ_NAMES:%=$(BUILD)/tests/fuzz/%.t)
+FUZZERS := $(FUZZ_NAMES:%=$(BUILD)/fuzz/%)
+FUZZ_CFLAGS := -std=gnu11 -Wall -Wextra -Werror -g -O1 -DWINDOW_BASE=0UL \
+	-fno-sanitize-recover=all -Itests/fuzz/fake -Itests/fuzz -Itests/unit/fake -Ihyp -I. \
+	-Wl,--wrap=guest_pin,--wrap=guest_unpin
+FUZZ_SECONDS ?= 3600
+
+$(FUZZ_PROGRAMS): $(BUILD)/tests/fuzz/%.t: tests/fuzz/fuzz_%.c tests/fuzz/standalone.c \
+		$(FUZZ_COMMON) $$(FUZZ_$$*) $$(wildcard hyp/*/*.h) tests/fuzz/fuzz.mk
+	$(call say,HOSTCC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)cc $(FUZZ_CFLAGS) -fsanitize=address,undefined -DCORPUS='"tests/fuzz/corpus/$*"' \
+		-DCRASH='"$@.crash"' -MMD -MP -MF $@.d -o $@ $< tests/fuzz/standalone.c \
+		$(FUZZ_COMMON) $(FUZZ_$*)
+
+$(FUZZERS): $(BUILD)/fuzz/%: tests/fuzz/fuzz_%.c $(FUZZ_COMMON) $$(FUZZ_$$*) \
+		$$(wildcard hyp/*/*.h) tests/fuzz/fuzz.mk
+	$(call say,CLANG,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)clang $(FUZZ_CFLAGS) -fsanitize=fuzzer,address,undefined -o $@ $< \
+		$(FUZZ_COMMON) $(FUZZ_$*)
+
+.PHONY: fuzz-programs fuzz fuzz-corpus
+fuzz-programs: $(FUZZ_PROGRAMS)
+
+FUZZ = $(foreach name,$(FUZZ_NAMES),fuzz-$(name))
+.PHONY: $(FUZZ)
+$(FUZZ): fuzz-%: $(BUILD)/fuzz/%
+	$(Q)mkdir -p $(BUILD)/fuzz/corpus/$*
+	$(Q)$(BUILD)/fuzz/$* -max_len=4096 -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 \
+		-timeout=60 -artifact_prefix=$(BUILD)/fuzz/$*- $(BUILD)/fuzz/corpus/$* \
+		tests/fuzz/corpus/$*
+
+fuzz:
+	@./doppel setup extra-packages
+	@$(MAKE) --no-print-directory $(FUZZ)
+
+fuzz-corpus: $(FUZZERS)
+	$(Q)for name in $(FUZZ_NAMES); do mkdir -p tests/fuzz/corpus/$$name; \
+		$(BUILD)/fuzz/$$name -max_len=4096 -use_counters=0 -set_cover_merge=1 tests/fuzz/corpus/$$name \
+		$(BUILD)/fuzz/corpus/$$name || exit; done

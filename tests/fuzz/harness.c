@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Runs an input: the guest's RAM, its driver, its VM, and the memory of the hypervisor. */
+#include "harness.h"
+#include "mem/page.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_STEPS 512
+
+/* --- What may never happen */
+
+void fuzz_check(bool holds, const char *what)
+{
+	if (holds)
+		return;
+	fprintf(stderr, "fuzz: does not hold: %s\n", what);
+	abort();
+}
+
+/* --- The guest's RAM */
+
+static struct guest_memory memory;
+
+/* How often each byte is pinned. */
+static u8 pins[FUZZ_RAM_SIZE];
+static unsigned nr_pins;
+
+u64 __real_guest_pin(struct guest_memory *m, gpa_t gpa, u64 size, hpa_t *hpa);
+u64 __wrap_guest_pin(struct guest_memory *m, gpa_t gpa, u64 size, hpa_t *hpa);
+void __real_guest_unpin(struct guest_memory *m, gpa_t gpa, u64 size);
+void __wrap_guest_unpin(struct guest_memory *m, gpa_t gpa, u64 size);
+
+/* The first and the last byte stand for all of a range: it would take too long otherwise. */
+static void count_pin(u64 offset, u64 size, int step)
+{
+	fuzz_check(offset < FUZZ_RAM_SIZE && size <= FUZZ_RAM_SIZE - offset,
+		   "what is pinned is RAM");
+	fuzz_check(step > 0 || (pins[offset] && pins[offset + size - 1]),
+		   "what is unpinned was pinned");
+	pins[offset] = (u8)(pins[offset] + step);
+	pins[offset + size - 1] = (u8)(pins[offset + size - 1] + step);
+	nr_pins = (unsigned)((int)nr_pins + step);
+}
+
+u64 __wrap_guest_pin(struct guest_memory *m, gpa_t gpa, u64 size, hpa_t *hpa)
+{
+	u64 count = __real_guest_pin(m, gpa, size, hpa);
+
+	if (count)
+		count_pin(gpa.v - FUZZ_RAM_START, count, 1);
+	return count;
+}
+
+void __wrap_guest_unpin(struct guest_memory *m, gpa_t gpa, u64 size)
+{
+	count_pin(gpa.v - FUZZ_RAM_START, size, -1);
+	__real_guest_unpin(m, gpa, size);
+}
+
+bool fuzz_is_pinned_ram(hpa_t hpa, u64 size)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		u64 offset = hpa.v - memory.pieces[i].start.v;
+
+		if (offset < FUZZ_RAM_HALF && size <= FUZZ_RAM_HALF - offset)
+			return nr_pins != 0;
+	}
+	return false;
+}
+
+static void clear_ram(void)
+{
+	memory.start = GPA(FUZZ_RAM_START);
+	memory.size = FUZZ_RAM_SIZE;
+	memory.nr_pieces = 2;
+	for (unsigned i = 0; i < 2; i++) {
+		if (!memory.pieces[i].size) {
+			memory.pieces[i].size = FUZZ_RAM_HALF;
+			memory.pieces[i].start = HPA((u64)malloc(FUZZ_RAM_HALF));
+		}
+		memset((void *)memory.pieces[i].start.v, 0, FUZZ_RAM_HALF);
+	}
+}
+
+/* What does not fit is not written. */
+static void poke(u64 gpa, const void *bytes, u64 size)
+{
+	guest_write(&memory, GPA(gpa), bytes, size);
+}
+
+/* --- The hypervisor's pages, where the sanitizer watches them */
+
+static int pages_in_use;
+
+void *page_alloc(unsigned order)
+{
+	void *pages = aligned_alloc(PAGE_SIZE, PAGE_SIZE << order);
+
+	fuzz_check(pages != NULL, "there is memory");
+	memset(pages, 0, PAGE_SIZE << order);
+	pages_in_use += 1 << order;
+	return pages;
+}
+
+void page_free(void *pages, unsigned order)
+{
+	if (pages)
+		pages_in_use -= 1 << order;
+	free(pages);
+}
+
+unsigned page_order(u64 size)
+{
+	unsigned order = 0;
+
+	while (PAGE_SIZE << order < size)
+		order++;
+	return order;
+}
+
+/* --- The VM */
+
+static void interrupt(struct virtio_device *device, u32 set, u32 clear)
+{
+	device->s.interrupt_status = (device->s.interrupt_status | set) & ~clear;
+	fuzz_check(!(device->s.interrupt_status & ~3U), "there are two kinds of interrupts");
+}
+
+static bool is_service_asked_for;
+
+static void ask_for_service(struct virtio_device *device)
+{
+	(void)device;
+	is_service_asked_for = true;
+}
+
+static const struct virtio_vm_ops vm_ops = { interrupt, ask_for_service };
+
+/* --- The driver */
+
+struct run {
+	const struct fuzz_target *target;
+	struct virtio_device *device;
+	u16 queue_size;
+	u16 avail_idx[VIRTIO_MAX_QUEUES];
+	u16 next_desc[VIRTIO_MAX_QUEUES];
+};
+
+static u64 mmio(struct run *run, u32 offset, u8 len, bool is_write, u64 value)
+{
+	struct mmio_access access = { offset, len, is_write, value };
+
+	fuzz_check(virtio_mmio(run->device, &access), "a register answers");
+	fuzz_check(is_write || len == 8 || !(access.value >> 8 * len), "a value has its width");
+	return access.value;
+}
+
+static void write32(struct run *run, u32 offset, u64 value)
+{
+	mmio(run, offset, 4, true, (u32)value);
+}
+
+static void add_to_status(struct run *run, u32 bits)
+{
+	write32(run, VIRTIO_MMIO_STATUS, mmio(run, VIRTIO_MMIO_STATUS, 4, false, 0) | bits);
+}
+
+static unsigned a_queue(const struct run *run, unsigned n)
+{
+	return n % (run->device->nr_queues + 1) % VIRTIO_MAX_QUEUES; /* or one too many */
+}
+
+static u64 avail_of(unsigned queue)
+{
+	return FUZZ_QUEUE(queue) + VIRTQ_DESC_SIZE(FUZZ_QUEUE_SIZE);
+}
+
+static u64 used_of(unsigned queue)
+{
+	return ALIGN_UP(avail_of(queue) + VIRTQ_AVAIL_SIZE(FUZZ_QUEUE_SIZE), 4);
+}
+
+static void set_up_queue(struct run *run, unsigned queue)
+{
+	const u64 parts[] = { FUZZ_QUEUE(queue), avail_of(queue), used_of(queue) };
+
+	write32(run, VIRTIO_MMIO_QUEUE_SEL, queue);
+	write32(run, VIRTIO_MMIO_QUEUE_NUM, run->queue_size);
+	for (u32 i = 0; i < 3; i++) {
+		write32(run, VIRTIO_MMIO_QUEUE_DESC_LOW + 16 * i, parts[i]);
+		write32(run, VIRTIO_MMIO_QUEUE_DESC_HIGH + 16 * i, parts[i] >> 32);
+	}
+	poke(parts[0], (u8[0x200]){ 0 }, 0x200);
+	run->avail_idx[queue] = run->next_desc[queue] = 0;
+	write32(run, VIRTIO_MMIO_QUEUE_READY, 1);
+}
+
+static void set_up(struct run *run, const struct fuzz_step *step)
+{
+	u64 features = (step->d & run->device->features) | VIRTIO_F_VERSION_1;
+
+	run->queue_size = (u16)(1U << step->b % 5);
+	write32(run, VIRTIO_MMIO_STATUS, 0);
+	add_to_status(run, VIRTIO_ACKNOWLEDGE | VIRTIO_DRIVER);
+	for (u32 i = 0; i < 2; i++) {
+		write32(run, VIRTIO_MMIO_DRIVER_FEATURES_SEL, i);
+		write32(run, VIRTIO_MMIO_DRIVER_FEATURES, features >> 32 * i);
+	}
+	add_to_status(run, VIRTIO_FEATURES_OK);
+	for (unsigned i = 0; i < run->device->nr_queues; i++)
+		set_up_queue(run, i);
+	add_to_status(run, VIRTIO_DRIVER_OK);
+}
+
+/* Most are RAM; the rest is what drivers should not say. */
+static u64 an_address(u32 value)
+{
+	static const u64 special[] = { 0,
+				       0x10001000,
+				       FUZZ_RAM_START - 1,
+				       FUZZ_RAM_START + FUZZ_RAM_SIZE - 1,
+				       FUZZ_RAM_START + FUZZ_RAM_SIZE,
+				       UINT64_MAX - 15,
+				       UINT64_MAX,
+				       1UL << 63 };
+
+	if (value >> 24 == 0xff)
+		return special[value % ARRAY_SIZE(special)];
+	return FUZZ_RAM_START + value % FUZZ_RAM_SIZE;
+}
+
+static void describe(u64 table, unsigned index, struct virtq_desc desc)
+{
+	poke(table + 16UL * index, &desc, sizeof(desc));
+}
+
+static void offer(struct run *run, unsigned queue, u16 head)
+{
+	u16 *idx = &run->avail_idx[queue];
+
+	poke(avail_of(queue) + VIRTQ_RING + 2UL * (*idx % run->queue_size), &head, 2);
+	++*idx;
+	poke(avail_of(queue) + VIRTQ_RING_IDX, idx, 2);
+}
+
+static void notify(struct run *run, unsigned queue)
+{
+	write32(run, VIRTIO_MMIO_QUEUE_NOTIFY, queue);
+}
+
+/*
+ * A chain as drivers make it. shape: buffers to read (3 bits) and to write (3 bits), in a table
+ * (1 bit), then their sizes, 3 bits each in turn. The first to read holds what the target fills in.
+ */
+static void request(struct run *run, unsigned queue, const struct fuzz_step *step)
+{
+	static const u16 sizes[] = { 16, 1, 12, 512, 1526, 4096, 20, 8192 };
+	unsigned readable = step->b & 7, count = readable + (step->b >> 3 & 7);
+	u16 head = run->next_desc[queue] % run->queue_size;
+	bool in_table = step->b >> 6 & 1;
+	u64 table = in_table ? FUZZ_TABLES + 0x100UL * (queue % 32) : FUZZ_QUEUE(queue);
+	unsigned at = in_table ? 0 : head;
+	u8 bytes[64] = { 0 };
+	u32 filled = 12;
+
+	memcpy(bytes, &step->c, 4);
+	memcpy(bytes + 4, &step->d, 8);
+	if (run->target->fill)
+		filled = run->target->fill(queue, step, bytes);
+	for (unsigned i = 0; i < count; i++) {
+		u32 size = sizes[step->b >> (7 + i % 3 * 3) & 7];
+		u64 addr = FUZZ_DATA + 0x2000UL * (i % 8) + 0x40UL * queue;
+		unsigned next = in_table ? at + 1 : (at + 1) % run->queue_size;
+
+		if (i == 0 && readable) {
+			size = step->a & 0x80 ? size : filled;
+			poke(addr, bytes, filled);
+		}
+		describe(table, at,
+			 (struct virtq_desc){ addr, size,
+					      (u16)((i < readable ? 0 : VIRTQ_DESC_WRITE) |
+						    (i + 1 < count ? VIRTQ_DESC_NEXT : 0)),
+					      (u16)next });
+		at = next;
+	}
+	if (in_table)
+		describe(FUZZ_QUEUE(queue), head,
+			 (struct virtq_desc){ table, 16 * count, VIRTQ_DESC_INDIRECT, 0 });
+	run->next_desc[queue] = (u16)(head + (in_table ? 1 : count));
+	offer(run, queue, head);
+	notify(run, queue);
+}
+
+static void reset(struct run *run, const struct fuzz_step *step)
+{
+	switch (step->a % 4) {
+	case 0: write32(run, VIRTIO_MMIO_STATUS, 0); break;
+	case 1: virtio_device_reset(run->device); break;
+	default:
+		write32(run, VIRTIO_MMIO_QUEUE_SEL, a_queue(run, step->b));
+		write32(run, step->a % 4 == 2 ? VIRTIO_MMIO_QUEUE_RESET : VIRTIO_MMIO_QUEUE_READY,
+			step->a % 4 == 2);
+		set_up_queue(run, a_queue(run, step->b));
+	}
+}
+
+static void do_step(struct run *run, const struct fuzz_step *step)
+{
+	unsigned queue = a_queue(run, step->a & 0x7f);
+	u8 len = (u8)(1 << (step->a & 3));
+
+	switch (step->kind % FUZZ_NR_KINDS) {
+	case FUZZ_WRITE:
+	case FUZZ_READ: {
+		u32 offset =
+			ALIGN_DOWN(step->b % (step->b & 0x8000 ? VIRTIO_MMIO_SIZE : 0x180U), len);
+		u64 value = len == 8 ? step->d : step->d & ((1UL << 8 * len) - 1);
+
+		mmio(run, offset, len, step->kind % FUZZ_NR_KINDS == FUZZ_WRITE, value);
+		break;
+	}
+	case FUZZ_POKE: poke(FUZZ_RAM_START + step->c % FUZZ_RAM_SIZE, &step->d, len); break;
+	case FUZZ_DESCRIBE:
+		queue = a_queue(run, step->d >> 48 & 0x7f);
+		describe(step->d >> 63 ? FUZZ_TABLES + 0x100UL * queue : FUZZ_QUEUE(queue),
+			 step->a % 16,
+			 (struct virtq_desc){ an_address((u32)step->d), step->c,
+					      step->b & (step->b >> 15 ? 0xffff : 7),
+					      (u16)(step->d >> 32) });
+		break;
+	case FUZZ_OFFER: offer(run, queue, step->b); break;
+	case FUZZ_JUMP:
+		run->avail_idx[queue] = step->b;
+		poke(avail_of(queue) + VIRTQ_RING_IDX, &step->b, 2);
+		break;
+	case FUZZ_REQUEST: request(run, queue, step); break;
+	case FUZZ_NOTIFY: notify(run, step->a); break;
+	case FUZZ_SETUP: set_up(run, step); break;
+	case FUZZ_RESET: reset(run, step); break;
+	case FUZZ_SERVICE: virtio_service(run->device); break;
+	case FUZZ_EVENT:
+		if (run->target->event)
+			run->target->event(run->device, step);
+		break;
+	}
+}
+
+/* The VM does what it is asked for at once, but need not be done with it. */
+static void serve(struct run *run)
+{
+	for (unsigned i = 0; i < 4 && is_service_asked_for; i++) {
+		is_service_asked_for = false;
+		virtio_service(run->device);
+	}
+	fuzz_check(!run->device->lock.is_locked, "the device's lock is free between two exits");
+	fuzz_check(!run->device->receive_lock || !run->device->receive_lock->is_locked,
+		   "the receive lock is free between two exits");
+}
+
+/* The end of the VM: when the machine has completed all, a reset must succeed. */
+static void finish(struct run *run)
+{
+	for (unsigned i = 0; !virtio_device_reset(run->device); i++) {
+		fuzz_check(i < 1000, "the device becomes quiet");
+		if (run->target->complete_all)
+			run->target->complete_all(run->device);
+	}
+	fuzz_check(nr_pins == 0, "nothing stays pinned");
+	virtio_device_destroy(run->device);
+	fuzz_check(pages_in_use == 0, "all memory is given back");
+	if (run->target->check)
+		run->target->check();
+}
+
+int fuzz_run(const struct fuzz_target *target, const u8 *data, size_t size)
+{
+	struct run run = { .target = target, .queue_size = FUZZ_QUEUE_SIZE };
+	struct fuzz_step step;
+
+	clear_ram();
+	is_service_asked_for = false;
+	run.device = target->create();
+	run.device->vm_ops = &vm_ops;
+	virtio_device_attach(run.device, &memory);
+	for (size_t at = 0; at < size && at < MAX_STEPS * sizeof(step); at += sizeof(step)) {
+		memset(&step, 0, sizeof(step));
+		memcpy(&step, data + at, MIN(sizeof(step), size - at));
+		do_step(&run, &step);
+		serve(&run);
+	}
+	finish(&run);
+	return 0;
+}

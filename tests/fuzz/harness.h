@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Fuzzing of virtio devices: an input is a program for a hostile driver and for the real machine
+ * behind the device. One thread runs it. What may never happen, whatever the input:
+ *
+ *   - an access outside the guest's RAM, or any other mistake that the sanitizers see;
+ *   - a lock taken twice, a register that does not answer;
+ *   - after the machine has completed what it has, a device that does not become quiet, a page of
+ *     guest RAM that stays pinned, memory that is not freed.
+ *
+ * A target is a file fuzz_NAME.c with LLVMFuzzerTestOneInput(), which calls fuzz_run().
+ */
+#ifndef DOPPEL_FUZZ_HARNESS_H
+#define DOPPEL_FUZZ_HARNESS_H
+
+#include "virtio/device.h"
+
+/* Guest RAM: two allocations, one after the other for the guest. */
+#define FUZZ_RAM_START 0x80000000UL
+#define FUZZ_RAM_HALF  KIB(64)
+#define FUZZ_RAM_SIZE  (2 * FUZZ_RAM_HALF)
+
+/* Where a driver that behaves has put its queue; and what it sends. */
+#define FUZZ_QUEUE_SIZE 16U
+#define FUZZ_QUEUE(n)	(FUZZ_RAM_START + 0x200UL * (n))
+#define FUZZ_TABLES	(FUZZ_RAM_START + 0x5000UL)
+#define FUZZ_DATA	(FUZZ_RAM_START + 0x8000UL)
+
+/* One step of an input: 16 bytes. What is missing at the input's end is 0. */
+struct fuzz_step {
+	u8 kind; /* enum fuzz_kind, modulo FUZZ_NR_KINDS */
+	u8 a;
+	u16 b;
+	u32 c;
+	u64 d;
+};
+
+enum fuzz_kind {
+	FUZZ_WRITE,    /* MMIO: a width, b offset, d value */
+	FUZZ_READ,     /* MMIO: a width, b offset */
+	FUZZ_POKE,     /* RAM: a width, c where, d value */
+	FUZZ_DESCRIBE, /* a descriptor: a index, b flags, c length, d address, next, queue or table
+			*/
+	FUZZ_OFFER,    /* makes b available in queue a */
+	FUZZ_JUMP,     /* sets the available index of queue a to b */
+	FUZZ_REQUEST,  /* a chain as drivers make it in queue a: b shape, c and d what it says */
+	FUZZ_NOTIFY,   /* queue a */
+	FUZZ_SETUP,    /* a: a whole driver's start; b queue size, d features */
+	FUZZ_RESET,    /* a: by the driver, of a queue, or of the machine */
+	FUZZ_SERVICE,  /* in the VM's own time */
+	FUZZ_EVENT,    /* of the real machine: what the target makes of it */
+	FUZZ_NR_KINDS
+};
+
+struct fuzz_target {
+	/* Makes the device, without virtio_device_attach(). */
+	struct virtio_device *(*create)(void);
+	/* Something happens in the real machine. May be NULL. */
+	void (*event)(struct virtio_device *device, const struct fuzz_step *step);
+	/* All that is in flight in the machine is completed. May be NULL. */
+	void (*complete_all)(struct virtio_device *device);
+	/*
+	 * The first bytes of a request of FUZZ_REQUEST, and their number, at most 64. May be NULL:
+	 * c and d as they are.
+	 */
+	u32 (*fill)(unsigned queue, const struct fuzz_step *step, u8 *bytes);
+	/* At the end, after the device is gone. May be NULL. */
+	void (*check)(void);
+};
+
+int fuzz_run(const struct fuzz_target *target, const u8 *data, size_t size);
+
+/* Ends the program, with what was expected, unless it holds. */
+void fuzz_check(bool holds, const char *what);
+
+/* Whether the machine's memory [hpa, hpa + size) is guest RAM, in one piece, and pinned. */
+bool fuzz_is_pinned_ram(hpa_t hpa, u64 size);
+
+/* What libFuzzer calls. */
+int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
+
+#endif
