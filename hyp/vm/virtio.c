@@ -6,6 +6,7 @@
 #include "lib/string.h"
 #include "riscv/sbi_abi.h"
 #include "vcpu/interrupts.h"
+#include "virtio/net.h"
 #include "vm/ram.h"
 
 #define QUIET_PATIENCE_NS 10000000000UL
@@ -72,9 +73,27 @@ static const char *create_balloon(struct vm *vm, struct virtio_device **device)
 	return virtio_balloon_create(&vm_ram_balloon_ops, device);
 }
 
+static const char *create_net(const struct vm *vm, const struct vm_device *d,
+			      struct virtio_device **device)
+{
+	struct virtio_net_setup setup = {
+		.switch_name = d->net.switch_name,
+		.address = d->net.address,
+		.prefix = d->net.prefix,
+		.gateway = d->net.gateway,
+		.dns = d->net.dns,
+		.host_name = vm->name,
+		.rate_bytes = d->net.rate_bytes,
+	};
+
+	memcpy(setup.mac, d->net.mac, sizeof(setup.mac));
+	return virtio_net_create(&setup, device);
+}
+
 static const char *create(struct vm *vm, const struct vm_device *d, struct virtio_device **device)
 {
 	switch (d->kind) {
+	case VM_NET: return create_net(vm, d, device);
 	case VM_BALLOON: return create_balloon(vm, device);
 	default: return "it has a kind of device that Doppel does not have";
 	}

@@ -63,3 +63,5 @@ UNIT_virtio_device := hyp/virtio/device.c hyp/virtio/virtq.c $(GUEST_MEMORY)
 UNIT_CFLAGS_virtio_device := -DWINDOW_BASE=0UL
 UNIT_offload := hyp/net/offload.c hyp/net/frame.c
 UNIT_dhcp := hyp/net/dhcp.c hyp/net/frame.c
+UNIT_net := hyp/virtio/net.c hyp/virtio/net_send.c hyp/virtio/net_receive.c hyp/virtio/net_filter.c \
+	hyp/virtio/device.c hyp/virtio/virtq.c hyp/core/rate_limit.c
