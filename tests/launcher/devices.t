@@ -17,7 +17,8 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "lib"))
 import tap  # noqa: E402
 from launcher import (  # noqa: E402
-    MIB, Launcher, description, free_port, is_alive, linux_image, option, refused, wait_until)
+    MIB, ROOT, Launcher, description, free_port, is_alive, linux_image, option, refused,
+    wait_until)
 from doppel import Refusal, devices, dts, fdt, runs, wiring  # noqa: E402
 
 KERNEL = linux_image()
@@ -412,6 +413,16 @@ def test_no_addresses_left():
         os.unlink(box.log)
         refused(box, (box.put("vms.dts", text % "".join(many + [vm % (10, net())])), "--script",
                       "-"), ('VM "vm-10": device "net"', "no address left"))
+
+
+def test_documented():
+    """docs/vm-description.md tells every property of every device"""
+    with open(os.path.join(ROOT, "docs/vm-description.md")) as file:
+        text = file.read().split("## Devices on virtio")[1].split("\n## ")[0]
+    for compatible, cls in devices.KINDS.items():
+        tap.holds(text, '"%s"' % compatible)
+        for name in cls.properties[1:]:
+            tap.holds(text, "`%s`" % name)
 
 
 # What QEMU is told

@@ -33,7 +33,7 @@ class Launcher:
     """./doppel of this tree, but with a build/ that belongs to the test."""
 
     def __init__(self):
-        self.directory = tempfile.mkdtemp(prefix="doppel-test-")
+        self.directory = os.path.realpath(tempfile.mkdtemp(prefix="doppel-test-"))
         os.mkdir(self.path("tree"))
         for name in ("doppel", "tools"):
             source = os.path.join(ROOT, name)
