@@ -8,6 +8,8 @@
 
 #include "lib/types.h"
 
+#define HOST_PORT_NAME_SIZE 64 /* with the terminating NUL */
+
 struct host_port;
 
 struct host_port_user {
@@ -16,15 +18,38 @@ struct host_port_user {
 	void (*opened)(void *ctx, bool is_open); /* somebody outside has connected, or has gone */
 };
 
-/* The port of that name; NULL: the machine has none. Names come after the device is ready: soon. */
+/*
+ * The port of that name. The device tells names some time after boot, and ports come and go: it may
+ * be one that does not exist yet, or never will; nobody ever connects to such a one. NULL: the
+ * machine has no console with ports, the name is too long, or too many are asked for. A port is
+ * never given back: who asks again gets the same.
+ */
 struct host_port *host_port_find(const char *name);
 
-/* The functions are called on the hart that has the interrupt, no lock held. */
+/*
+ * A port has one user, or none (NULL); while it has none, the world outside is kept waiting. The
+ * functions are called with no lock held, by the hart that has the interrupt, one at a time. After
+ * this, the user looks for himself how things stand: what was there before is not told. Waits until
+ * no function of the former user is being called: no lock of theirs may be held, nor may it be
+ * called by one of them.
+ */
 void host_port_set_user(struct host_port *port, const struct host_port_user *user, void *ctx);
 
-/* Both return how many bytes they took; any lock but the driver's. */
+/*
+ * Both return how many bytes they took; any lock but the driver's. What is written while nobody is
+ * connected may be lost. Nothing is taken when the device has broken down, or lacks the port.
+ */
 u32 host_port_read(struct host_port *port, void *buf, u32 size);
 u32 host_port_write(struct host_port *port, const void *buf, u32 size);
 bool host_port_is_open(const struct host_port *port);
+
+struct host_port_info {
+	char name[HOST_PORT_NAME_SIZE]; /* "": the device has not told */
+	bool is_open, has_user;
+	u64 bytes_read, bytes_written;
+};
+
+/* The ports that the device has: index counts up from 0; false behind the last. */
+bool host_port_info(unsigned index, struct host_port_info *info);
 
 #endif

@@ -9,14 +9,19 @@
 struct host_rng_request {
 	struct list link; /* the driver's */
 	struct host_segment segment;
-	/* Any hart, no lock held; so many bytes were filled, at least 1 and at most segment.size.
+	/*
+	 * Any hart, no lock held; so many bytes were filled, at most segment.size. 0: the device
+	 * has broken down.
 	 */
 	void (*done)(struct host_rng_request *request, u32 size);
 };
 
 bool host_rng_is_there(void);
 
-/* Fills the memory with random bytes, as many as the device likes. In order. */
+/*
+ * Fills the memory with random bytes, as many as the device likes. In order. Never calls done()
+ * itself: the caller may hold any lock.
+ */
 void host_rng_submit(struct host_rng_request *request);
 
 #endif

@@ -9,6 +9,8 @@
 static const struct host_driver *const drivers[] = {
 	&host_blk_driver,
 	&host_net_driver,
+	&host_console_driver,
+	&host_rng_driver,
 };
 
 static struct transport transports[MACHINE_MAX_VIRTIO];

@@ -39,13 +39,30 @@ static void write_address(const struct transport *transport, u32 low_register, c
 	io_write32(transport->base + low_register + 4, (u32)(address >> 32));
 }
 
+/* Short rings share pages: nothing is ever given back. */
+static void *allocate(u64 size)
+{
+	static u8 *page;
+	static u64 used;
+
+	if (size > PAGE_SIZE)
+		return page_alloc(page_order(size));
+	size = ALIGN_UP(size, 16);
+	if (!page || used + size > PAGE_SIZE) {
+		page = page_alloc(0);
+		used = 0;
+	}
+	used += size;
+	return page ? page + used - size : NULL;
+}
+
 /* One piece of memory, the strictest alignment first: slots, descriptors, used, available ring. */
 static bool lay_out(struct virtqueue *q)
 {
 	u64 slots = sizeof(*q->slots) * q->nr_slots;
 	u64 used = ALIGN_UP(slots, 16) + VIRTQ_DESC_SIZE(q->size);
 	u64 avail = ALIGN_UP(used + VIRTQ_USED_SIZE(q->size), 2);
-	u8 *memory = page_alloc(page_order(avail + VIRTQ_AVAIL_SIZE(q->size)));
+	u8 *memory = allocate(avail + VIRTQ_AVAIL_SIZE(q->size));
 
 	if (!memory)
 		return false;

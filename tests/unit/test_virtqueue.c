@@ -7,11 +7,17 @@
 #include "fake/virtio_mmio.h"
 #include "riscv/csr.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define SLOTS	8
 #define BUFFERS 5
+
+/* Queues are for ever: nothing is given back. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+	return "detect_leaks=0";
+}
 
 static struct fake_device *const device = &fake_devices[0];
 static struct transport transport;
@@ -29,16 +35,6 @@ static void bring_up(u64 features, u16 slots, u16 buffers)
 	assert_null(virtqueue_init(&q, &transport, 3, slots, buffers));
 	transport_start(&transport);
 	assert_true(device->status & VIRTIO_DRIVER_OK);
-}
-
-static void take_down(void)
-{
-	unsigned per_page = PAGE_SIZE / 16 / q.max_buffers;
-
-	for (unsigned i = 0; i < q.nr_slots && q.max_buffers > 1; i += per_page)
-		page_free(q.slots[i].table, 0);
-	free(q.slots); /* the first thing in the queue's memory */
-	fake_pages.in_use = 0;
 }
 
 /* A request of nr buffers, those from first_written on for the device to write; its slot. */
@@ -106,7 +102,6 @@ static void test_a_request_is_an_indirect_table(void **state)
 	assert_true(fake_pop(device, 3, &chain));
 	assert_int_equal(chain.nr, 2);
 	assert_true(chain.buffers[1].is_writable);
-	take_down();
 	(void)state;
 }
 
@@ -123,7 +118,6 @@ static void test_single_buffers_need_no_table(void **state)
 	assert_true(chain.buffers[0].is_writable);
 	fake_push(device, 3, chain.head, 1);
 	expect_slot(slot, 1);
-	take_down();
 	(void)state;
 }
 
@@ -146,7 +140,6 @@ static void test_slots_run_out_and_come_back(void **state)
 	assert_int_equal(virtqueue_begin(&q), -1); /* not before it is collected */
 	expect_slot(0, 0);
 	assert_int_equal(virtqueue_begin(&q), 0);
-	take_down();
 	(void)state;
 }
 
@@ -184,7 +177,6 @@ static void test_any_order_of_completion(void **state)
 		assert_int_equal(given - collected, in_device);
 		assert_int_equal(q.nr_in_flight, in_device);
 	}
-	take_down();
 	(void)state;
 }
 
@@ -218,7 +210,6 @@ static void check_notifications(void)
 	give(1, 0);
 	notify_if_wanted();
 	assert_int_equal(fake->notifications, 2);
-	take_down();
 }
 
 static void test_notifications_by_event_idx(void **state)
@@ -260,7 +251,6 @@ static void test_interrupts_by_event_idx(void **state)
 	complete_next();
 	assert_int_equal(device->interrupts, 3);
 	assert_true(virtqueue_arm(&q, 1));
-	take_down();
 	(void)state;
 }
 
@@ -278,7 +268,6 @@ static void test_interrupts_without_event_idx(void **state)
 	complete_next();
 	assert_int_equal(device->interrupts, 3);
 	assert_true(virtqueue_arm(&q, 3)); /* it cannot wait for more */
-	take_down();
 	(void)state;
 }
 
@@ -293,7 +282,6 @@ static void check_bogus(u16 head)
 	assert_false(q.is_broken);
 	expect_nothing();
 	assert_true(q.is_broken);
-	take_down();
 }
 
 static void test_a_device_returns_what_it_never_got(void **state)
@@ -318,7 +306,6 @@ static void test_requests_are_taken_back(void **state)
 		taken++;
 	assert_int_equal(taken, 4);
 	assert_int_equal(q.nr_in_flight, 0);
-	take_down();
 	(void)state;
 }
 
@@ -347,7 +334,7 @@ static void test_bring_up_fails(void **state)
 	assert_non_null(virtqueue_init(&q, &transport, 0, 1, 1));
 	device->queues[0].max = 256;
 	fake_pages.left = 0;
-	assert_non_null(virtqueue_init(&q, &transport, 0, 1, 1));
+	assert_non_null(virtqueue_init(&q, &transport, 0, 256, 1)); /* a page is not enough */
 	fake_pages.left = FAKE_PAGES_ENDLESS;
 	assert_false(device->queues[0].is_ready);
 	(void)state;
@@ -362,9 +349,37 @@ static void test_memory_for_tables_runs_out(void **state)
 	assert_non_null(virtqueue_init(&q, &transport, 0, 8, 256));
 	assert_false(device->queues[0].is_ready);
 	fake_pages.left = FAKE_PAGES_ENDLESS;
-	page_free(q.slots[0].table, 0);
-	page_free(q.slots[1].table, 0);
-	free(q.slots);
+	(void)state;
+}
+
+/* Short rings share pages, and do not overlap. */
+static void test_short_rings(void **state)
+{
+	static struct virtqueue queues[40];
+
+	fake_machine(1);
+	transport = (struct transport){ .base = 0x10001000 };
+	assert_true(transport_negotiate(&transport, 0, 0));
+	fake_pages.allocations = 0;
+	for (u16 i = 0; i < ARRAY_SIZE(queues); i++) {
+		assert_null(virtqueue_init(&queues[i], &transport, i, 4, 1));
+		memset(queues[i].avail, i, VIRTQ_AVAIL_SIZE(4));
+		memset(queues[i].used, i, VIRTQ_USED_SIZE(4));
+		memset(queues[i].desc, i, VIRTQ_DESC_SIZE(4));
+		for (unsigned slot = 0; slot < 4; slot++)
+			queues[i].slots[slot].token = &queues[i];
+	}
+	assert_in_range(fake_pages.allocations, 2, 4);
+	for (u16 i = 0; i < ARRAY_SIZE(queues); i++) {
+		assert_int_equal(queues[i].avail[0], i);
+		assert_int_equal(queues[i].avail[VIRTQ_AVAIL_SIZE(4) - 1], i);
+		assert_int_equal(queues[i].used[0], i);
+		assert_int_equal(queues[i].used[VIRTQ_USED_SIZE(4) - 1], i);
+		assert_int_equal(*(u8 *)queues[i].desc, i);
+		assert_int_equal(((u8 *)queues[i].desc)[VIRTQ_DESC_SIZE(4) - 1], i);
+		for (unsigned slot = 0; slot < 4; slot++)
+			assert_ptr_equal(queues[i].slots[slot].token, &queues[i]);
+	}
 	(void)state;
 }
 
@@ -381,7 +396,6 @@ static void test_configuration_is_read_whole(void **state)
 	assert_int_equal(transport_config64(&transport, 0), before + 2 * 0x100000001);
 	assert_int_equal(transport_config16(&transport, 12), 0x1234);
 	assert_int_equal(transport_config8(&transport, 13), 0x12);
-	take_down();
 	(void)state;
 }
 
@@ -393,7 +407,6 @@ static void test_a_device_breaks(void **state)
 	assert_true(transport_is_broken(&transport));
 	device->status = 0; /* somebody has reset it */
 	assert_true(transport_is_broken(&transport));
-	take_down();
 	(void)state;
 }
 
@@ -412,6 +425,7 @@ int main(void)
 		cmocka_unit_test(test_requests_are_taken_back),
 		cmocka_unit_test(test_bring_up_fails),
 		cmocka_unit_test(test_memory_for_tables_runs_out),
+		cmocka_unit_test(test_short_rings),
 		cmocka_unit_test(test_configuration_is_read_whole),
 		cmocka_unit_test(test_a_device_breaks),
 	};
