@@ -5,6 +5,7 @@
 #include "core/panic.h"
 #include "core/timer.h"
 #include "dev/terminal.h"
+#include "drivers/host_net.h"
 #include "drivers/host_virtio.h"
 #include "lib/string.h"
 #include "mem/canary.h"
@@ -12,6 +13,7 @@
 #include "mem/page.h"
 #include "mem/ram_pool.h"
 #include "monitor/monitor.h"
+#include "net/switch.h"
 #include "platform/qemu-virt/machine.h"
 #include "platform/qemu-virt/plic.h"
 #include "platform/qemu-virt/uart.h"
@@ -317,6 +319,8 @@ static void init_devices(void)
 	struct hart *hart = this_hart();
 
 	host_virtio_init();
+	if (host_net_get(0) && switch_get(SWITCH_NAT))
+		switch_set_uplink(switch_get(SWITCH_NAT), 0);
 	for (unsigned i = 0; i < machine.nr_virtio; i++) {
 		if (!host_virtio_is_used(i))
 			continue;

@@ -17,6 +17,7 @@
 #include "lib/virtio_abi.h"
 
 #define SWITCH_NAME_SIZE 32
+#define SWITCH_NAT	 "nat" /* the one that has the uplink */
 
 struct net_port;
 
@@ -99,9 +100,10 @@ struct net_port {
 	u32 is_touched;		  /* flush() is due; atomic */
 	struct list waiters;	  /* ports that wait for room in this one */
 	struct list waits;	  /* in the list of the one that this waits for */
-	struct list waits_uplink; /* the same, for the uplink; under its lock, as the next two */
+	struct list waits_uplink; /* the same, for the uplink; under its lock, as the next three */
 	u32 in_uplink;		  /* frames of this port that it has */
 	u32 needs;		  /* room for so many frames there, when it waits */
+	bool has_waited;	  /* and was told that there is room */
 	struct timer impatience;  /* ends the waiting of others */
 	u64 full_since;		  /* ticks; 0: it has room, as far as the switch knows; atomic */
 	u64 patience;		  /* ticks that others will wait for it; atomic */
