@@ -21,6 +21,8 @@ def run():
              if need not in host.RUN]
     rows += [row(need, "./doppel setup extra-packages", OPTIONAL) for need in host.EXTRA
              if need not in host.TEST]
+    rows += [row(need, "./doppel setup debian-packages", OPTIONAL) for need in host.DEBIAN
+             if need not in host.RUN]
     rows.append(qemu10())
     for state, name, text in rows:
         print("%-8s %-26s %s" % (state, name, text))

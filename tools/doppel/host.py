@@ -9,6 +9,7 @@ import subprocess
 
 from . import apt, qemu
 
+SBIN = ":/usr/sbin:/sbin"    # where it is not in everybody's PATH
 RISCV_COMPILERS = ("riscv64-unknown-elf-gcc", "riscv64-linux-gnu-gcc")
 
 
@@ -22,8 +23,8 @@ class Need:
         self.purpose = purpose
 
 
-def _program(name):
-    return lambda: shutil.which(name)
+def _program(name, more_path=""):
+    return lambda: shutil.which(name, path=os.environ.get("PATH", os.defpath) + more_path)
 
 
 def _file(*names):
@@ -97,6 +98,11 @@ EXTRA = TEST + (
     Need("spin", lambda: ["spin"], _program("spin"), "make test-slow: the models"),
     Need("libFuzzer", lambda: ["clang"], _program("clang"), "make fuzz"),
     Need("gnuplot", lambda: ["gnuplot-nox"], _program("gnuplot"), "make bench: the plot"),
+)
+DEBIAN = RUN + (
+    Need("fakeroot", lambda: ["fakeroot"], _program("fakeroot"), "make debian"),
+    Need("mke2fs with -d", lambda: ["e2fsprogs"], _program("mke2fs", SBIN), "make debian"),
+    Need("ssh-keygen", lambda: ["openssh-client"], _program("ssh-keygen"), "make debian"),
 )
 
 
