@@ -6,6 +6,7 @@
 # make test-slow   models of the concurrency, and whether the tests of isolation can fail
 # make fuzz        libFuzzer on the devices of guests, FUZZ_SECONDS (an hour) on each
 # make bench       the benchmark report
+# make debian      a disk image with an installed Debian: build/guest/debian.img (docs/debian.md)
 # make qemu10      obtains QEMU 10
 # make lint        formatting, warnings with both compilers, headers, include directions, docs
 # make clean       removes build/
@@ -83,7 +84,7 @@ include guest/guest.mk
 
 # --- What a user does
 
-.PHONY: run setup qemu10
+.PHONY: run setup qemu10 debian
 # The compiler may be among what is installed here: make looks for it anew.
 setup:
 	@tools/need-python
@@ -97,6 +98,12 @@ run: setup
 qemu10:
 	@tools/need-python
 	@./doppel setup qemu10
+
+# Does nothing when the image is there and nothing it is made from has changed.
+debian:
+	@tools/need-python
+	@./doppel setup debian-packages images
+	@tools/mkdebian
 
 # --- Tests
 
@@ -127,7 +134,7 @@ PROVE = DOPPEL_QEMUS="$$(tools/emulators)" prove -j$$(nproc) --timer
 
 test-setup:
 	@tools/need-python
-	@./doppel setup test-packages qemu10
+	@./doppel setup test-packages debian-packages qemu10
 	@$(MAKE) --no-print-directory all
 	@./doppel setup images
 
