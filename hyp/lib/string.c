@@ -6,32 +6,62 @@
 
 /* Words that may alias anything: these functions see memory, not objects. */
 typedef u64 __attribute__((may_alias)) word_t;
-typedef u32 __attribute__((may_alias)) half_word_t;
 
-static bool both_aligned(const void *a, const void *b, size_t size)
+/* Both are aligned, n is a multiple of 8. */
+static void copy_words(u8 *d, const u8 *s, size_t n)
 {
-	return (((uintptr_t)a | (uintptr_t)b) & (size - 1)) == 0;
+	for (; n >= 32; n -= 32, d += 32, s += 32) {
+		word_t a = ((const word_t *)s)[0], b = ((const word_t *)s)[1];
+		word_t c = ((const word_t *)s)[2], e = ((const word_t *)s)[3];
+
+		((word_t *)d)[0] = a;
+		((word_t *)d)[1] = b;
+		((word_t *)d)[2] = c;
+		((word_t *)d)[3] = e;
+	}
+	for (; n; n -= 8, d += 8, s += 8)
+		*(word_t *)d = *(const word_t *)s;
 }
 
-/* Images in a device tree are aligned to 4 bytes only. */
+/*
+ * Only d is aligned, n is a multiple of 8. Each word is made of two aligned ones, which are read
+ * whole: bytes before s and behind its end as well, but no word that has none of ours.
+ */
+__attribute__((no_sanitize_address)) static void copy_shifted(u8 *d, const u8 *s, size_t n)
+{
+	const word_t *from = (const word_t *)((uintptr_t)s & ~7UL);
+	unsigned right = ((uintptr_t)s & 7) * 8, left = 64 - right;
+	word_t first = *from++;
+
+	for (; n >= 16; n -= 16, d += 16, from += 2) {
+		word_t second = from[0], third = from[1];
+
+		((word_t *)d)[0] = first >> right | second << left;
+		((word_t *)d)[1] = second >> right | third << left;
+		first = third;
+	}
+	if (n)
+		*(word_t *)d = first >> right | *from << left;
+}
+
+/* Frames of a network have headers of any size: what is copied is mostly not aligned. */
 void *memcpy(void *restrict dst, const void *restrict src, size_t n)
 {
 	u8 *d = dst;
 	const u8 *s = src;
+	size_t words;
 
-	if (both_aligned(d, s, sizeof(word_t))) {
-		for (; n >= 32; n -= 32, d += 32, s += 32) {
-			word_t a = ((const word_t *)s)[0], b = ((const word_t *)s)[1];
-			word_t c = ((const word_t *)s)[2], e = ((const word_t *)s)[3];
-
-			((word_t *)d)[0] = a;
-			((word_t *)d)[1] = b;
-			((word_t *)d)[2] = c;
-			((word_t *)d)[3] = e;
-		}
-	} else if (both_aligned(d, s, sizeof(half_word_t))) {
-		for (; n >= 4; n -= 4, d += 4, s += 4)
-			*(half_word_t *)d = *(const half_word_t *)s;
+	if (n >= 16) {
+		for (; (uintptr_t)d & 7; n--)
+			*d++ = *s++;
+		words = n & ~7UL;
+		if ((uintptr_t)s & 7)
+			copy_shifted(d, s, words);
+		else
+			copy_words(d, s, words);
+		d += words;
+		s += words;
+		n -= words;
 	}
 	while (n--)
 		*d++ = *s++;
