@@ -77,7 +77,8 @@ static void reset(struct virtio_device *device)
 	set_flag(&net->port.is_up, false);
 	set_flag(&net->port.is_promiscuous, false);
 	timer_stop(&net->send_timer);
-	net->is_waiting = net->is_full = false;
+	timer_stop(&net->tell_timer);
+	net->is_waiting = net->is_full = net->is_telling = false;
 	net->filter = (struct net_filter){ 0 };
 }
 
@@ -147,6 +148,7 @@ static void destroy(struct virtio_device *device)
 
 	switch_detach(&net->port);
 	timer_stop_and_wait(&net->send_timer);
+	timer_stop_and_wait(&net->tell_timer);
 	page_free(net, page_order(sizeof(*net)));
 }
 
@@ -206,6 +208,7 @@ static void init(struct net_device *net, const struct virtio_net_setup *setup)
 	memcpy(net->config.mac, setup->mac, sizeof(net->config.mac));
 	net->free = NET_ALL_FREE;
 	net->send_timer.expired = net_send_again;
+	net->tell_timer.expired = net_tell;
 	rate_limit_init(&net->send_limit, setup->rate_bytes, time_now());
 	rate_limit_init(&net->receive_limit, setup->rate_bytes, time_now());
 

@@ -34,6 +34,8 @@ struct net_device {
 	bool is_waiting; /* nothing is sent until ops->service */
 	struct rate_limit send_limit;
 	struct timer send_timer; /* ends the wait for send_limit */
+	struct timer tell_timer; /* the driver hears of what was sent */
+	bool is_telling;	 /* it is started */
 	u64 nr_refused;		 /* frames with which something was wrong */
 
 	/* Under receive_lock, which is taken inside the device's. */
@@ -65,8 +67,9 @@ bool net_pop(struct net_device *net, struct virtq *q);
 void net_sent(struct net_port *port, u64 cookie);
 void net_writable(struct net_port *port);
 
-/* The timer of send_limit. */
+/* Of the timers: no lock held. */
 void net_send_again(struct timer *timer);
+void net_tell(struct timer *timer);
 
 /* --- net_receive.c: functions of the port, on any hart, without this device's lock */
 

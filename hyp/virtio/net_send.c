@@ -12,6 +12,8 @@
 #define MAX_WORK     64U
 #define MAX_SEGMENTS 512U
 
+#define TELL_DELAY_NS 500000UL
+
 static struct virtq *queue(struct net_device *net)
 {
 	return &net->device.queues[NET_TX];
@@ -184,6 +186,29 @@ static unsigned send_next(struct net_device *net)
 }
 
 /*
+ * That a frame was sent, and its memory is free, need not be told at once. Mostly an answer comes
+ * soon, with an interrupt in which the driver looks at both queues (4.2.3.4). A driver that waits
+ * for it, because its queue or a socket's buffer is full, loses little: much was sent before.
+ */
+static void tell_soon(struct net_device *net)
+{
+	if (net->is_telling || !virtq_will_want_interrupt(queue(net)))
+		return;
+	net->is_telling = true;
+	timer_start(&net->tell_timer, time_now() + time_from_ns(TELL_DELAY_NS));
+}
+
+void net_tell(struct timer *timer)
+{
+	struct net_device *net = container_of(timer, struct net_device, tell_timer);
+
+	spin_lock(&net->device.lock);
+	net->is_telling = false;
+	virtio_notify_used(&net->device, queue(net));
+	spin_unlock(&net->device.lock);
+}
+
+/*
  * While it waits, or has more to do, the driver need not notify: ops->service looks again. Else it
  * is asked to, and looked at once more: it may have put something there meanwhile.
  */
@@ -202,7 +227,7 @@ void net_send(struct net_device *net)
 		} while (done && work < MAX_WORK);
 	} while (!done && !net->is_waiting && virtq_enable_notify(q));
 	switch_flush(&net->port);
-	virtio_notify_used(&net->device, q);
+	tell_soon(net);
 	if (done)
 		virtio_ask_for_service(&net->device);
 }
@@ -219,7 +244,7 @@ void net_sent(struct net_port *port, u64 cookie)
 	net->free |= BIT(cookie);
 	if (!device->is_resetting) {
 		virtq_push(queue(net), f->head, 0);
-		virtio_notify_used(device, queue(net));
+		tell_soon(net);
 	}
 	if (net->is_waiting || device->is_resetting)
 		virtio_ask_for_service(device);

@@ -372,21 +372,33 @@ void virtq_push(struct virtq *q, u16 head, u32 written)
 
 /* --- Who wants to hear of what (2.7.7, 2.7.10) */
 
-bool virtq_wants_interrupt(struct virtq *q)
+bool virtq_will_want_interrupt(struct virtq *q)
 {
 	u16 new = q->s.next_used, old = q->s.signalled_used;
+	bool wants;
 
 	if (!is_usable(q) || new == old)
 		return false;
-	q->s.signalled_used = new;
 	/*
 	 * Our index is written before the driver's wish is read; the driver writes its wish before
 	 * it reads our index once more. One of the two sees the other.
 	 */
 	fence_full();
 	if (q->s.has_event_idx)
-		return virtq_need_event(load16(&q->avail, VIRTQ_RING + 2U * q->s.size), new, old);
-	return !(load16(&q->avail, VIRTQ_RING_FLAGS) & VIRTQ_AVAIL_NO_INTERRUPT);
+		wants = virtq_need_event(load16(&q->avail, VIRTQ_RING + 2U * q->s.size), new, old);
+	else
+		wants = !(load16(&q->avail, VIRTQ_RING_FLAGS) & VIRTQ_AVAIL_NO_INTERRUPT);
+	if (!wants)
+		q->s.signalled_used = new;
+	return wants;
+}
+
+bool virtq_wants_interrupt(struct virtq *q)
+{
+	bool wants = virtq_will_want_interrupt(q);
+
+	q->s.signalled_used = q->s.next_used;
+	return wants;
 }
 
 /* With event indices nothing is to be done: the driver tells only of the entry that was named. */

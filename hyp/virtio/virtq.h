@@ -111,6 +111,9 @@ void virtq_publish(struct virtq *q, u16 count);
 /* Whether the driver wants an interrupt for what was pushed since this was last asked. */
 bool virtq_wants_interrupt(struct virtq *q);
 
+/* The same, but what is true stays so: for who wants to interrupt later, and to ask again then. */
+bool virtq_will_want_interrupt(struct virtq *q);
+
 /*
  * Asks the driver not to notify, and to notify again. The latter returns true when chains came
  * meanwhile, of which the driver may not have told: look again.

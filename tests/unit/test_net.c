@@ -10,6 +10,7 @@
 #include "mem/page.h"
 #include "net/switch.h"
 #include "virtio/net.h"
+#include "virtio/net_device.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -53,7 +54,7 @@ struct fixture {
 	unsigned pages; /* that the device has */
 	unsigned interrupts, services;
 	u64 now;
-	struct timer *timer; /* that is started */
+	struct timer *timer, *tell_timer; /* that are started */
 	u16 queue_size;
 	u16 avail[3], used[3]; /* indices of the driver */
 	u16 next_desc[3];
@@ -166,16 +167,21 @@ u64 time_from_ns(u64 ns)
 	return ns * HZ / 1000000000;
 }
 
+static struct timer **place_of(const struct timer *timer)
+{
+	return timer->expired == net_tell ? &f->tell_timer : &f->timer;
+}
+
 void timer_start(struct timer *timer, u64 deadline)
 {
 	timer->deadline = deadline;
-	f->timer = timer;
+	*place_of(timer) = timer;
 }
 
 void timer_stop(struct timer *timer)
 {
-	if (f->timer == timer)
-		f->timer = NULL;
+	if (*place_of(timer) == timer)
+		*place_of(timer) = NULL;
 }
 
 void timer_stop_and_wait(struct timer *timer)
@@ -193,6 +199,16 @@ static void ask_for_service(struct virtio_device *device)
 {
 	(void)device;
 	f->services++;
+}
+
+static void fire(struct timer **place)
+{
+	struct timer *timer = *place;
+
+	assert_non_null(timer);
+	f->now = MAX(f->now, timer->deadline);
+	*place = NULL;
+	timer->expired(timer);
 }
 
 /* Whether it asked; then it is served, once. */
@@ -782,19 +798,64 @@ static void a_flood_of_nonsense_is_bounded(void **state)
 	assert_int_equal(used_idx(TX), 128);
 }
 
-static void a_batch_is_one_interrupt(void **state)
+static void what_was_sent_is_told_later_and_once(void **state)
 {
 	(void)state;
 	set_used_event(TX, 5);
 	for (unsigned i = 0; i < 5; i++)
 		offer_frame(&plain, 60);
 	kick(TX);
-	assert_int_equal(f->interrupts, 0);
-	for (unsigned i = 0; i < 10; i++)
+	assert_null(f->tell_timer); /* the driver does not want to hear of those */
+	for (unsigned i = 0; i < 10; i++) {
 		offer_frame(&plain, 60);
-	kick(TX);
+		kick(TX);
+	}
+	assert_int_equal(f->interrupts, 0);
+	assert_in_range(f->tell_timer->deadline, f->now + HZ / 10000, f->now + HZ / 1000);
+	fire(&f->tell_timer);
 	assert_int_equal(f->interrupts, 1);
-	assert_int_equal(f->nr_flushed, 2);
+	write_register(VIRTIO_MMIO_INTERRUPT_ACK, VIRTIO_INTERRUPT_USED);
+
+	/* A driver that has seen it meanwhile is left alone. */
+	set_used_event(TX, 15);
+	offer_frame(&plain, 60);
+	kick(TX);
+	set_used_event(TX, 16);
+	fire(&f->tell_timer);
+	assert_int_equal(f->interrupts, 1);
+	assert_null(f->tell_timer);
+}
+
+/* What the uplink has sent, too. */
+static void the_end_of_a_frame_in_flight_is_told(void **state)
+{
+	(void)state;
+	f->result = NET_TAKEN;
+	offer_frame(&plain, 60);
+	kick(TX);
+	assert_null(f->tell_timer);
+	complete(f->cookies[0]);
+	fire(&f->tell_timer);
+	assert_int_equal(f->interrupts, 1);
+}
+
+/* 65536 frames of which the driver wants to hear nothing, and then one. */
+static void a_wish_is_not_lost_when_indices_wrap(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 65536; i++) {
+		set_used_event(TX, (u16)(i + 10));
+		offer_frame(&plain, 60);
+		kick(TX);
+		serve();
+	}
+	assert_int_equal(f->nr_sent, 65536);
+	assert_null(f->tell_timer);
+	set_used_event(TX, 0);
+	offer_frame(&plain, 60);
+	kick(TX);
+	fire(&f->tell_timer);
+	assert_int_equal(f->interrupts, 1);
 }
 
 /* --- Tests of receiving */
@@ -1085,12 +1146,8 @@ static void what_is_sent_too_fast_waits(void **state)
 	assert_non_null(f->timer);
 	assert_int_equal(f->services, 0);
 	for (unsigned sent = 2; sent <= 3; sent++) {
-		struct timer *timer = f->timer;
-
-		assert_in_range(timer->deadline, f->now + HZ / 2000, f->now + HZ / 9);
-		f->now = timer->deadline;
-		f->timer = NULL;
-		timer->expired(timer);
+		assert_in_range(f->timer->deadline, f->now + HZ / 2000, f->now + HZ / 9);
+		fire(&f->timer);
 		assert_true(serve());
 		assert_int_equal(f->nr_sent, sent);
 	}
@@ -1466,6 +1523,7 @@ static int teardown(void **state)
 	virtio_device_destroy(f->device);
 	assert_null(f->port);
 	assert_null(f->timer);
+	assert_null(f->tell_timer);
 	assert_int_equal(f->pages, 0);
 	for (unsigned i = 0; i < 2; i++)
 		free(f->piece[i]);
@@ -1492,7 +1550,9 @@ int main(void)
 		TEST(without_room_the_frame_is_sent_again),
 		TEST(work_in_one_exit_is_bounded),
 		TEST(a_flood_of_nonsense_is_bounded),
-		TEST(a_batch_is_one_interrupt),
+		TEST(what_was_sent_is_told_later_and_once),
+		TEST(the_end_of_a_frame_in_flight_is_told),
+		TEST(a_wish_is_not_lost_when_indices_wrap),
 		TEST(a_frame_is_received_as_it_is),
 		TEST(a_frame_is_spread_over_buffers),
 		TEST(a_buffer_may_be_in_many_parts),
