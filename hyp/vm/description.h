@@ -67,6 +67,12 @@ struct vm_device {
 	};
 };
 
+/* Whether what the guest writes goes to the disk of the machine. */
+static inline bool vm_disk_writes(const struct vm_device *disk)
+{
+	return !disk->disk.is_read_only && !disk->disk.overlay;
+}
+
 struct vm_description {
 	char name[VM_NAME_SIZE];
 	unsigned nr_vcpus;	       /* 1 to VM_MAX_VCPUS */

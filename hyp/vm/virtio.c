@@ -99,14 +99,46 @@ static const char *create(struct vm *vm, const struct vm_device *d, struct virti
 	}
 }
 
+/* Whether a disk of d, of its first devices, is on the same one of the machine, and one writes. */
+static bool spoils(const struct vm_device *disk, const struct vm_description *d, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		const struct vm_device *other = &d->devices[i];
+
+		if (other->kind == VM_DISK &&
+		    strcmp(other->disk.host_disk, disk->disk.host_disk) == 0 &&
+		    (vm_disk_writes(disk) || vm_disk_writes(other)))
+			return true;
+	}
+	return false;
+}
+
+/* No file system survives two that write to it, each by its own idea of what is there. */
+static const char *check_disk(const struct vm *vm, unsigned slot)
+{
+	const struct vm_device *disk = &vm->description.devices[slot];
+	bool is_spoilt;
+
+	if (disk->kind != VM_DISK)
+		return NULL;
+	is_spoilt = spoils(disk, &vm->description, slot);
+	for_each_vm (other)
+		is_spoilt |= spoils(disk, &other->description, other->description.nr_devices);
+	return is_spoilt ? "another disk has the same image, and one of them writes to it; destroy "
+			   "its VM, or give both an overlay"
+			 : NULL;
+}
+
 const char *vm_virtio_create(struct vm *vm)
 {
 	const struct vm_description *d = &vm->description;
 
 	for (unsigned slot = 0; slot < d->nr_devices; slot++) {
 		struct virtio_device *device;
-		const char *problem = create(vm, &d->devices[slot], &device);
+		const char *problem = check_disk(vm, slot);
 
+		if (!problem)
+			problem = create(vm, &d->devices[slot], &device);
 		if (problem)
 			return problem;
 		device->vm = vm;
