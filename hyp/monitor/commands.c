@@ -106,19 +106,18 @@ static bool fits(const struct command *command, unsigned given)
 
 /* --- Running a line */
 
-static bool json_is_wanted;
+struct command_session *command_session;
 
 bool command_wants_json(void)
 {
-	return json_is_wanted;
+	return command_session->wants_json;
 }
 
 /* The word --json, wherever it is last, is not the command's. */
 static void take_json_option(struct words *words)
 {
-	json_is_wanted = machine_option("json") != NULL;
 	if (words->count > 1 && strcmp(words->word[words->count - 1], "--json") == 0) {
-		json_is_wanted = true;
+		command_session->wants_json = true;
 		words->count--;
 	}
 }
@@ -136,7 +135,7 @@ enum command_result command_run(const char *line)
 	const struct command *command;
 	const char *problem;
 
-	json_is_wanted = false;
+	command_session->wrote_json = false;
 	snprintf(copy, sizeof(copy), "%s", line);
 	problem = command_split(copy, &words);
 	if (problem)
@@ -154,6 +153,19 @@ enum command_result command_run(const char *line)
 
 /* --- Answers */
 
+void command_sink(void *ctx, char c)
+{
+	(void)ctx;
+	command_session->put(c);
+}
+
+enum command_result command_wait(enum command_result (*poll)(void), u64 ms)
+{
+	command_session->poll = poll;
+	command_session->poll_interval = ms;
+	return poll();
+}
+
 void command_print(const char *fmt, ...)
 {
 	va_list args;
@@ -167,6 +179,7 @@ struct json command_json(void)
 {
 	struct json json;
 
+	command_session->wrote_json = command_session->wants_json;
 	json_init(&json, command_sink, NULL);
 	return json;
 }
@@ -179,7 +192,7 @@ enum command_result command_fail(const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
-	if (json_is_wanted) {
+	if (command_session->wants_json) {
 		struct json json = command_json();
 
 		json_begin_object(&json, NULL);

@@ -25,6 +25,26 @@ struct command {
 	command_function *function;
 };
 
+/*
+ * Who asks: each has answers of its own, and one command of each may wait. Commands run one at a
+ * time, so that this is a variable and no argument.
+ */
+struct command_session {
+	void (*put)(char c); /* takes the answer */
+	bool is_typed;	     /* by somebody in front of a terminal, who presses keys */
+	unsigned number;     /* 0 to COMMAND_SESSIONS - 1 */
+
+	/* Of the command that runs, or waits. */
+	bool wants_json;
+	bool wrote_json;
+	enum command_result (*poll)(void); /* it waits; NULL: none does */
+	u64 poll_interval;		   /* ms */
+};
+
+#define COMMAND_SESSIONS 2
+
+extern struct command_session *command_session;
+
 extern const struct command commands[];
 extern const unsigned nr_commands;
 
@@ -70,7 +90,7 @@ enum command_result command_wait(enum command_result (*poll)(void), u64 ms);
 /* For commands that go on until a key is pressed: whether one was. */
 bool command_key_was_pressed(void);
 
-/* Whether a script runs, and nobody can press a key. */
+/* Whether nobody can press a key: a script asks, or a program. */
 bool command_is_in_script(void);
 
 /* --- The monitor's own (monitor.c) */
@@ -98,6 +118,9 @@ command_function command_regs, command_mem, command_walk, command_trace;
 /* What a VM did until now is of no account for rates and waits: it is new. */
 void command_stats_forget(const struct vm *vm);
 void command_wait_forget(const struct vm *vm);
+
+/* It is about to be destroyed: nobody waits for it any more. */
+void command_wait_gone(const struct vm *vm);
 
 /* Says so when a VM that was asked to power off has not done so (commands_vm.c). */
 void command_check_stops(void);

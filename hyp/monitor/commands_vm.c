@@ -137,6 +137,8 @@ enum command_result command_destroy(const struct words *words)
 	if (!vm)
 		return COMMAND_FAILED;
 	problem = vm_destroy(vm);
+	if (!problem)
+		command_wait_gone(vm);
 	if (problem)
 		return command_fail("%s: %s", name, problem);
 	command_print("%s: destroyed\n", name);

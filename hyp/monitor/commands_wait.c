@@ -10,16 +10,35 @@
 #define NORMAL_MS 60000 /* how long wait waits */
 #define SEND_MS	  10000 /* how long send waits for the guest to read */
 
-/* What is waited for; there is only one command at a time. */
-static struct {
+/* What is waited for, by each session. */
+static struct wait {
 	struct vm *vm;
 	u64 deadline; /* ticks */
 	u64 ms;
 	char word[LINE_SIZE]; /* a state, or a text */
-} waits;
+	size_t sent;	      /* bytes of a text */
+} waits_of[COMMAND_SESSIONS];
+
+static struct wait *my_wait(void)
+{
+	return &waits_of[command_session->number];
+}
 
 /* Where each VM's output has been searched up to. */
 static u64 searched[VMS_MAX];
+
+void command_wait_gone(const struct vm *vm)
+{
+	for (unsigned i = 0; i < COMMAND_SESSIONS; i++) {
+		if (waits_of[i].vm == vm)
+			waits_of[i].vm = NULL;
+	}
+}
+
+static enum command_result fail_gone(void)
+{
+	return command_fail("the VM was destroyed meanwhile");
+}
 
 void command_wait_forget(const struct vm *vm)
 {
@@ -28,40 +47,51 @@ void command_wait_forget(const struct vm *vm)
 
 static bool is_too_late(void)
 {
-	return time_now() >= waits.deadline;
+	struct wait *w = my_wait();
+
+	return time_now() >= w->deadline;
 }
 
 /* --- wait */
 
 static enum command_result poll_state(void)
 {
-	const char *state = vm_state_name(waits.vm->state);
+	struct wait *w = my_wait();
+	const char *state;
 
-	if (strcmp(state, waits.word) == 0)
+	if (!w->vm)
+		return fail_gone();
+	state = vm_state_name(w->vm->state);
+	if (strcmp(state, w->word) == 0)
 		return COMMAND_DONE;
 	if (!is_too_late())
 		return COMMAND_WAITS;
-	return command_fail("%s is not %s after %lu s, but %s", waits.vm->name, waits.word,
-			    waits.ms / 1000, state);
+	return command_fail("%s is not %s after %lu s, but %s", w->vm->name, w->word, w->ms / 1000,
+			    state);
 }
 
 static enum command_result poll_output(void)
 {
-	if (console_search(&waits.vm->console, waits.word, &searched[waits.vm->id]))
+	struct wait *w = my_wait();
+
+	if (!w->vm)
+		return fail_gone();
+	if (console_search(&w->vm->console, w->word, &searched[w->vm->id]))
 		return COMMAND_DONE;
 	if (!is_too_late())
 		return COMMAND_WAITS;
 	return command_fail("%s has not printed \"%s\" after %lu s; console %s shows what it has",
-			    waits.vm->name, waits.word, waits.ms / 1000, waits.vm->name);
+			    w->vm->name, w->word, w->ms / 1000, w->vm->name);
 }
 
 enum command_result command_wait_for(const struct words *words)
 {
+	struct wait *w = my_wait();
 	bool is_output = strcmp(words->word[2], "output") == 0;
 	unsigned seconds = is_output ? 4 : 3;
 
-	waits.vm = command_vm(words->word[1]);
-	if (!waits.vm)
+	w->vm = command_vm(words->word[1]);
+	if (!w->vm)
 		return COMMAND_FAILED;
 	if (!is_output && !command_is_one_of(words->word[2], "running|paused|off|killed"))
 		return command_fail("\"%s\" is nothing to wait for; there are running, paused, "
@@ -71,10 +101,10 @@ enum command_result command_wait_for(const struct words *words)
 		return command_fail("usage: wait VM output TEXT [SECONDS]");
 	if (words->count > seconds + 1)
 		return command_fail("usage: wait VM running|paused|off|killed [SECONDS]");
-	if (!command_milliseconds(words, seconds, NORMAL_MS, &waits.ms))
+	if (!command_milliseconds(words, seconds, NORMAL_MS, &w->ms))
 		return COMMAND_FAILED;
-	waits.deadline = time_now() + time_from_ns(waits.ms * NS_PER_MS);
-	snprintf(waits.word, sizeof(waits.word), "%s", words->word[is_output ? 3 : 2]);
+	w->deadline = time_now() + time_from_ns(w->ms * NS_PER_MS);
+	snprintf(w->word, sizeof(w->word), "%s", words->word[is_output ? 3 : 2]);
 	return command_wait(is_output ? poll_output : poll_state, POLL_MS);
 }
 
@@ -87,45 +117,49 @@ static enum command_result poll_sleep(void)
 
 enum command_result command_sleep(const struct words *words)
 {
-	if (!command_milliseconds(words, 1, 0, &waits.ms))
+	struct wait *w = my_wait();
+
+	if (!command_milliseconds(words, 1, 0, &w->ms))
 		return COMMAND_FAILED;
-	waits.deadline = time_now() + time_from_ns(waits.ms * NS_PER_MS);
+	w->deadline = time_now() + time_from_ns(w->ms * NS_PER_MS);
 	return command_wait(poll_sleep, POLL_MS);
 }
 
 /* --- send */
 
-static size_t sent;
-
 /* The guest may be slow to read: what does not fit is typed later. */
 static enum command_result poll_send(void)
 {
-	size_t length = strlen(waits.word);
+	struct wait *w = my_wait();
+	size_t length = strlen(w->word);
 
-	sent += console_type(&waits.vm->console, waits.word + sent, length - sent);
-	if (sent == length)
+	if (!w->vm)
+		return fail_gone();
+	w->sent += console_type(&w->vm->console, w->word + w->sent, length - w->sent);
+	if (w->sent == length)
 		return COMMAND_DONE;
 	if (!is_too_late())
 		return COMMAND_WAITS;
 	return command_fail("%s does not read its console; %lu of %lu bytes were typed",
-			    waits.vm->name, sent, length);
+			    w->vm->name, w->sent, length);
 }
 
 enum command_result command_send(const struct words *words)
 {
+	struct wait *w = my_wait();
 	size_t length = 0;
 
-	waits.vm = command_vm(words->word[1]);
-	if (!waits.vm)
+	w->vm = command_vm(words->word[1]);
+	if (!w->vm)
 		return COMMAND_FAILED;
-	if (waits.vm->state != VM_RUNNING)
+	if (w->vm->state != VM_RUNNING)
 		return command_fail("%s does not run: nobody reads what is typed; start it, or "
 				    "resume it",
-				    waits.vm->name);
+				    w->vm->name);
 	for (unsigned i = 2; i < words->count; i++)
-		length += (size_t)snprintf(waits.word + length, sizeof(waits.word) - length, "%s%s",
+		length += (size_t)snprintf(w->word + length, sizeof(w->word) - length, "%s%s",
 					   words->word[i], i + 1 < words->count ? " " : "\r");
-	waits.deadline = time_now() + time_from_ns(SEND_MS * NS_PER_MS);
-	sent = 0;
+	w->deadline = time_now() + time_from_ns(SEND_MS * NS_PER_MS);
+	w->sent = 0;
 	return command_wait(poll_send, POLL_MS);
 }

@@ -6,6 +6,7 @@
 #include "dev/terminal.h"
 #include "lib/string.h"
 #include "monitor/commands.h"
+#include "monitor/control.h"
 #include "monitor/line_edit.h"
 #include "run/run.h"
 
@@ -36,10 +37,7 @@ static const char *script, *script_end;
 static char pending[LINE_SIZE];
 static bool has_pending, pending_is_cut;
 
-/* The command that waits, or NULL. */
-static enum command_result (*poll)(void);
 static struct timer timer;
-static u64 poll_interval;
 
 static bool is_ending;
 static u16 exit_code;
@@ -56,18 +54,20 @@ static void flush_output(void)
 	output_length = 0;
 }
 
-void command_sink(void *ctx, char c)
+static void put(char c)
 {
-	(void)ctx;
 	output[output_length++] = c;
 	if (output_length == OUTPUT_SIZE)
 		flush_output();
 }
 
+static struct command_session session = { .put = put, .is_typed = true, .number = 0 };
+
 static void show(void *ctx, const char *bytes, size_t count)
 {
+	(void)ctx;
 	for (size_t i = 0; i < count; i++)
-		command_sink(ctx, bytes[i]);
+		put(bytes[i]);
 }
 
 /* --- The terminal's side */
@@ -116,24 +116,18 @@ static void look_again_in(u64 ms)
 	timer_start(&timer, time_now() + time_from_ns(ms * NS_PER_MS));
 }
 
-enum command_result command_wait(enum command_result (*function)(void), u64 ms)
-{
-	poll = function;
-	poll_interval = ms;
-	return function();
-}
-
 bool command_key_was_pressed(void)
 {
-	bool was_pressed = nr_taken != nr_typed;
+	bool was_pressed = command_session->is_typed && nr_taken != nr_typed;
 
-	nr_taken = nr_typed;
+	if (was_pressed)
+		nr_taken = nr_typed;
 	return was_pressed;
 }
 
 bool command_is_in_script(void)
 {
-	return script != NULL;
+	return script || !command_session->is_typed;
 }
 
 /* Whether the terminal is still busy with what the last command printed. */
@@ -189,10 +183,10 @@ void monitor_leave(struct console *to)
 static void after_command(enum command_result result)
 {
 	if (result == COMMAND_WAITS) {
-		look_again_in(poll_interval);
+		look_again_in(session.poll_interval);
 		return;
 	}
-	poll = NULL;
+	session.poll = NULL;
 	if (script && result == COMMAND_FAILED) {
 		command_print("the script ends here\n");
 		script = NULL;
@@ -241,6 +235,7 @@ static void run_pending(void)
 	bool is_cut = pending_is_cut;
 
 	has_pending = pending_is_cut = false;
+	session.wants_json = machine_option("json") != NULL;
 	after_command(is_cut ? command_fail("the line is longer than %d bytes", LINE_SIZE - 1)
 			     : command_run(pending));
 }
@@ -272,7 +267,7 @@ static bool is_interrupted(void)
 
 static void poll_command(void)
 {
-	enum command_result result = poll();
+	enum command_result result = session.poll();
 
 	if (result == COMMAND_WAITS && is_interrupted())
 		result = command_fail("stopped by Ctrl-C");
@@ -292,7 +287,7 @@ void monitor_notice(const char *fmt, ...)
 		log_warn("%s", text);
 		return;
 	}
-	has_prompt = !poll && !script && !has_pending;
+	has_prompt = !session.poll && !script && !has_pending;
 	if (has_prompt)
 		line_hide(&line);
 	command_print("%s\n", text);
@@ -303,7 +298,7 @@ void monitor_notice(const char *fmt, ...)
 static void greet(void)
 {
 	was_opened = false;
-	if (script || poll)
+	if (script || session.poll)
 		return;
 	if (!knows_banner)
 		command_print(BANNER);
@@ -315,15 +310,16 @@ static void greet(void)
 
 static bool has_next(void)
 {
-	return !is_ending && !poll && (has_pending || script || nr_taken != nr_typed);
+	return !is_ending && !session.poll && (has_pending || script || nr_taken != nr_typed);
 }
 
 void monitor_work(void)
 {
+	command_session = &session;
 	command_check_stops();
 	if (was_opened)
 		greet();
-	if (poll)
+	if (session.poll)
 		poll_command();
 	while (has_next() && !is_busy()) {
 		if (has_pending)
@@ -334,6 +330,7 @@ void monitor_work(void)
 			feed(typed[nr_taken++ % TYPED_SIZE]);
 	}
 	flush_output();
+	control_work();
 	end_if_over();
 	if (is_ending)
 		run_exit(exit_code);
@@ -358,5 +355,7 @@ void monitor_init(void)
 	if (!console_create(&console, "monitor", NULL, NULL))
 		panic("no memory for the monitor's console");
 	terminal_set_monitor(&console, &ops);
+	command_session = &session;
+	control_init();
 	run_set_worker(monitor_work);
 }

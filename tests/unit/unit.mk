@@ -52,6 +52,7 @@ UNIT_device_description := hyp/vm/description.c hyp/vm/device_description.c hyp/
 UNIT_catalog := hyp/vm/catalog.c hyp/vm/description.c hyp/vm/device_description.c hyp/lib/fdt_writer.c hyp/lib/fdt.c
 UNIT_guest_dt := hyp/vm/guest_dt.c hyp/lib/fdt_writer.c hyp/lib/fdt.c hyp/lib/random.c hyp/riscv/isa.c
 UNIT_command_line := hyp/monitor/command_line.c
+UNIT_json_read := hyp/monitor/json_read.c
 UNIT_line_edit := hyp/monitor/line_edit.c
 UNIT_walk := hyp/stage2/stage2.c $(GUEST_MEMORY)
 UNIT_CFLAGS_walk := -DWINDOW_BASE=0UL
