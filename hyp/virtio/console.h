@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A guest's virtio console with several ports (virtio 1.2 section 5.3). Port 0 is a console, hvc0:
- * with the serial port it shares the VM's console. The others are streams to ports of the real
- * machine's console, each named VM.PORT there.
+ * with the serial port it shares the VM's console: the output of both is shown, what is typed is
+ * the serial port's, if the VM has one. The others are streams to ports of the real machine's
+ * console, each named VM.PORT there.
  */
 #ifndef DOPPEL_VIRTIO_CONSOLE_H
 #define DOPPEL_VIRTIO_CONSOLE_H
@@ -14,6 +15,7 @@
 
 struct virtio_console_setup {
 	struct console *console;
+	bool reads_console; /* nobody else takes what is typed */
 	const char *vm_name;
 	const char *const *ports; /* their names */
 	unsigned nr_ports;	  /* without port 0 */

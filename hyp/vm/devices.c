@@ -24,6 +24,7 @@ static void port_ready(void *ctx)
 	ns16550_poll_input(&vm->uart);
 	ns16550_tx_ready(&vm->uart);
 	spin_unlock(&vm->lock);
+	vm_virtio_console_ready(vm);
 }
 
 static u64 wall_clock_ns(void *ctx)

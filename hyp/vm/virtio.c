@@ -7,6 +7,8 @@
 #include "riscv/sbi_abi.h"
 #include "vcpu/interrupts.h"
 #include "virtio/net.h"
+#include "virtio/console.h"
+#include "virtio/rng.h"
 #include "vm/ram.h"
 
 #define QUIET_PATIENCE_NS 10000000000UL
@@ -90,10 +92,26 @@ static const char *create_net(const struct vm *vm, const struct vm_device *d,
 	return virtio_net_create(&setup, device);
 }
 
+static const char *create_console(struct vm *vm, const struct vm_device *d,
+				  struct virtio_device **device)
+{
+	const struct virtio_console_setup setup = {
+		.console = &vm->console,
+		.reads_console = !vm->description.has_serial,
+		.vm_name = vm->name,
+		.ports = d->console.ports,
+		.nr_ports = d->console.nr_ports,
+	};
+
+	return virtio_console_create(&setup, device);
+}
+
 static const char *create(struct vm *vm, const struct vm_device *d, struct virtio_device **device)
 {
 	switch (d->kind) {
 	case VM_NET: return create_net(vm, d, device);
+	case VM_CONSOLE: return create_console(vm, d, device);
+	case VM_RNG: return virtio_rng_create(device);
 	case VM_BALLOON: return create_balloon(vm, device);
 	default: return "it has a kind of device that Doppel does not have";
 	}
@@ -173,6 +191,14 @@ bool vm_virtio_wait_until_reset(struct vm *vm)
 		interrupts_handle_pending();
 	}
 	return true;
+}
+
+void vm_virtio_console_ready(struct vm *vm)
+{
+	for (unsigned i = 0; i < vm->nr_virtio; i++) {
+		if (vm->virtio[i]->ops->id == VIRTIO_ID_CONSOLE)
+			virtio_console_ready(vm->virtio[i]);
+	}
 }
 
 void vm_virtio_destroy(struct vm *vm)

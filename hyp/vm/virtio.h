@@ -20,6 +20,9 @@ bool vm_virtio_reset(struct vm *vm);
 /* The same, waiting as long as it takes; at most 10 s: false, then. The monitor's hart. */
 bool vm_virtio_wait_until_reset(struct vm *vm);
 
+/* The VM's console has input, or takes output again. No lock held. */
+void vm_virtio_console_ready(struct vm *vm);
+
 /* Gives them back; they are reset. */
 void vm_virtio_destroy(struct vm *vm);
 
