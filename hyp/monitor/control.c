@@ -18,7 +18,7 @@
 
 static struct host_port *port;
 static struct timer timer;
-static bool was_opened; /* atomic: somebody has connected anew */
+static u32 was_opened; /* atomic: somebody has connected anew */
 
 static char request[REQUEST_SIZE];
 static u32 request_length;
@@ -378,7 +378,7 @@ static void poll_command(void)
 
 static void work(void)
 {
-	if (__atomic_exchange_n(&was_opened, false, __ATOMIC_ACQUIRE))
+	if (__atomic_exchange_n(&was_opened, 0, __ATOMIC_ACQUIRE))
 		greet();
 	if (session.poll)
 		poll_command();
@@ -414,7 +414,7 @@ static void opened(void *ctx, bool is_open)
 {
 	(void)ctx;
 	if (is_open)
-		__atomic_store_n(&was_opened, true, __ATOMIC_RELEASE);
+		__atomic_store_n(&was_opened, 1, __ATOMIC_RELEASE);
 	run_request_work();
 }
 
@@ -434,6 +434,8 @@ void control_init(void)
 	if (!text || !answer)
 		return;
 	port = host_port_find(CONTROL_PORT);
-	if (port)
-		host_port_set_user(port, &user, NULL);
+	if (!port)
+		return;
+	host_port_set_user(port, &user, NULL);
+	opened(NULL, host_port_is_open(port));
 }

@@ -40,6 +40,18 @@ exit status:
 environment:
   DOPPEL_QEMU   the emulator to use when --qemu is not given
 """
+CTL_TEXT = """\
+Send commands of the monitor to a run that is going on, and print the answers: ./doppel ctl vms,
+./doppel ctl --json info debian. The consoles of the run stay in use. help lists the commands.
+"""
+CTL_END = """\
+exit status:
+  0    the command was done
+  1    it was refused: the reason is on standard error
+  2    usage, or there is no such run
+
+Programs can use the socket themselves: docs/monitor.md tells the protocol.
+"""
 SETUP_TEXT = """\
 Obtain what Doppel needs. Whatever is there already is left alone and needs no network. Without
 arguments: "packages" and "images".
@@ -85,6 +97,7 @@ def parser():
     top = Parser(prog="./doppel", description="Boot RISC-V virtual machines under Doppel.")
     verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=Parser)
     _add_run(verbs)
+    _add_ctl(verbs)
     _add_doctor(verbs)
     _add_setup(verbs)
     return top
@@ -145,6 +158,21 @@ def _add_run(verbs):
     run.usage = "%(prog)s [VMS.dts | --kernel FILE ...] [options] [-- MORE QEMU ARGUMENTS]"
 
 
+def _add_ctl(verbs):
+    ctl = verbs.add_parser("ctl", help="command a run from another terminal or a program",
+                           description=CTL_TEXT, epilog=CTL_END)
+    ctl.add_argument("command", nargs=argparse.REMAINDER, metavar="COMMAND [WORD ...]",
+                     help="a command of the monitor; without one, lines of standard input are")
+    ctl.add_argument("--list", action="store_true",
+                     help="list the runs: process id, control socket, what is run")
+    ctl.add_argument("--pid", type=int, metavar="N", help="the run with this process id")
+    ctl.add_argument("--socket", metavar="PATH", help="the run with this control socket")
+    ctl.add_argument("--json", action="store_true", help="print answers as JSON, a line each")
+    ctl.add_argument("--timeout", type=positive_seconds, metavar="S",
+                     help="give up when an answer takes longer")
+    ctl.usage = "%(prog)s [--list | --pid N | --socket PATH] [--json] [--timeout S] [COMMAND ...]"
+
+
 def _add_doctor(verbs):
     verbs.add_parser("doctor", help="say what is installed, missing or too old",
                      description="Say what is installed, what is missing or too old, and what to "
@@ -202,6 +230,9 @@ def dispatch(options):
     if options.verb == "run":
         from . import run
         return run.run(options)
+    if options.verb == "ctl":
+        from . import ctl
+        return ctl.run(options)
     if options.verb == "doctor":
         from . import doctor
         return doctor.run()
