@@ -68,6 +68,11 @@ static void end_wait(struct vcpu *vcpu)
 	}
 }
 
+static bool has_requests(const struct vcpu *vcpu)
+{
+	return __atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED) != 0;
+}
+
 /* Does what others have asked of the vCPU on this hart, and finds out whether it stays. */
 static enum fate attend(struct vcpu *vcpu)
 {
@@ -83,6 +88,9 @@ static enum fate attend(struct vcpu *vcpu)
 	if (vm_is_held(vcpu->vm))
 		return IS_HELD;
 	if (requests & REQUEST_RELOAD)
+		return TURN_IS_OVER;
+	/* A device has more to do. Nobody kicks a hart from itself: look again in the next turn. */
+	if (requests & REQUEST_SERVICE && has_requests(vcpu))
 		return TURN_IS_OVER;
 	vcpu_check_timer(vcpu);
 	if (vcpu->is_waiting) {
@@ -110,11 +118,6 @@ static __attribute__((noinline)) enum fate decide(struct vcpu *vcpu, exit_action
 		vcpu->pc += action;
 	}
 	return attend(vcpu);
-}
-
-static bool has_requests(const struct vcpu *vcpu)
-{
-	return __atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED) != 0;
 }
 
 /* Goes on behind the instruction, unless there is more to do. start: the time of the exit. */
