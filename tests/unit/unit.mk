@@ -17,6 +17,7 @@ UNIT_syscon := hyp/dev/syscon.c
 UNIT_power_button := hyp/dev/power_button.c
 
 UNIT_rate_limit := hyp/core/rate_limit.c
+UNIT_overlay := hyp/virtio/overlay.c
 UNIT_stage2 := hyp/stage2/stage2.c tests/unit/fake/pages.c
 UNIT_vmid := hyp/stage2/vmid.c
 UNIT_tlb := hyp/stage2/tlb.c hyp/stage2/vmid.c
