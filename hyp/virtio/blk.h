@@ -6,6 +6,7 @@
 #include "virtio/device.h"
 
 struct virtio_blk_setup {
+	const char *vm_name;   /* for messages; it stays valid */
 	const char *host_disk; /* serial number of the machine's disk */
 	const char *serial;    /* that the guest sees, at most 20 bytes */
 	bool is_read_only;

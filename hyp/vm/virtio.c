@@ -6,6 +6,7 @@
 #include "lib/string.h"
 #include "riscv/sbi_abi.h"
 #include "vcpu/interrupts.h"
+#include "virtio/blk.h"
 #include "virtio/net.h"
 #include "virtio/console.h"
 #include "virtio/rng.h"
@@ -68,6 +69,22 @@ static bool access(void *ctx, struct mmio_access *mmio)
 	return done;
 }
 
+static const char *create_disk(const struct vm *vm, const struct vm_device *d,
+			       struct virtio_device **device)
+{
+	struct virtio_blk_setup setup = { .vm_name = vm->name,
+					  .host_disk = d->disk.host_disk,
+					  .serial = d->disk.serial,
+					  .is_read_only = d->disk.is_read_only,
+					  .overlay = d->disk.overlay,
+					  .rate_bytes = d->disk.rate_bytes,
+					  .rate_iops = d->disk.rate_iops,
+					  .nr_queues = MIN(vm->description.nr_vcpus,
+							   VIRTIO_MAX_QUEUES) };
+
+	return virtio_blk_create(&setup, device);
+}
+
 static const char *create_balloon(struct vm *vm, struct virtio_device **device)
 {
 	if (!vm_ram_allow_holes(vm))
@@ -109,6 +126,7 @@ static const char *create_console(struct vm *vm, const struct vm_device *d,
 static const char *create(struct vm *vm, const struct vm_device *d, struct virtio_device **device)
 {
 	switch (d->kind) {
+	case VM_DISK: return create_disk(vm, d, device);
 	case VM_NET: return create_net(vm, d, device);
 	case VM_CONSOLE: return create_console(vm, d, device);
 	case VM_RNG: return virtio_rng_create(device);
