@@ -30,8 +30,8 @@ static void store32(const struct virtq_part *part, u32 offset, u32 value)
 /* Each word is read once: the driver may write there at any moment. */
 static struct virtq_desc load_desc(u64 address)
 {
-	u64 addr = __atomic_load_n((u64 *)address, __ATOMIC_RELAXED);
-	u64 rest = __atomic_load_n((u64 *)(address + 8), __ATOMIC_RELAXED);
+	const volatile u64 *words = (const volatile u64 *)address;
+	u64 addr = words[0], rest = words[1];
 
 	return (struct virtq_desc){ addr, (u32)rest, (u16)(rest >> 32), (u16)(rest >> 48) };
 }
@@ -122,8 +122,7 @@ bool virtq_enable(struct virtq *q)
 
 void virtq_disable(struct virtq *q)
 {
-	if (q->s.is_ready)
-		unpin_all(q);
+	unpin_all(q);
 	q->s.is_ready = false;
 	q->in_flight = 0;
 	q->is_stopping = false;

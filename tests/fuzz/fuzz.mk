@@ -4,6 +4,9 @@
 # `make test`. `make fuzz` runs libFuzzer, FUZZ_SECONDS on each target; what it finds new stays in
 # build/fuzz. `make fuzz-corpus` adds that, as far as it reaches more code, to tests/fuzz/corpus.
 FUZZ_virtq :=
+FUZZ_balloon := hyp/virtio/balloon.c
+FUZZ_net := $(wildcard hyp/virtio/net*.c) $(filter-out hyp/net/switch.c,$(wildcard hyp/net/*.c)) \
+	hyp/core/rate_limit.c
 
 FUZZ_COMMON := tests/fuzz/harness.c hyp/virtio/device.c hyp/virtio/virtq.c \
 	hyp/mem/guest_memory.c hyp/mem/guest_frames.c hyp/mem/ram_pool.c

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define NR_QUEUES   3
-#define MAX_KEPT    40 /* chains; more than a queue has */
+#define MAX_KEPT    10 /* chains; less than a queue has */
 #define CONFIG_SIZE 20
 
 struct echo {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Runs an input: the guest's RAM, its driver, its VM, and the memory of the hypervisor. */
 #include "harness.h"
+#include "core/log.h"
+#include "core/timer.h"
 #include "mem/page.h"
 
 #include <stdio.h>
@@ -92,22 +94,30 @@ static void poke(u64 gpa, const void *bytes, u64 size)
 
 /* --- The hypervisor's pages, where the sanitizer watches them */
 
-static int pages_in_use;
+static void *allocations[256];
+static unsigned nr_allocations;
 
 void *page_alloc(unsigned order)
 {
 	void *pages = aligned_alloc(PAGE_SIZE, PAGE_SIZE << order);
 
-	fuzz_check(pages != NULL, "there is memory");
+	fuzz_check(pages != NULL && nr_allocations < ARRAY_SIZE(allocations), "there is memory");
 	memset(pages, 0, PAGE_SIZE << order);
-	pages_in_use += 1 << order;
+	allocations[nr_allocations++] = pages;
 	return pages;
 }
 
 void page_free(void *pages, unsigned order)
 {
-	if (pages)
-		pages_in_use -= 1 << order;
+	unsigned i = 0;
+
+	(void)order;
+	if (!pages)
+		return;
+	while (i < nr_allocations && allocations[i] != pages)
+		i++;
+	fuzz_check(i < nr_allocations, "what is freed was allocated");
+	allocations[i] = allocations[--nr_allocations];
 	free(pages);
 }
 
@@ -118,6 +128,93 @@ unsigned page_order(u64 size)
 	while (PAGE_SIZE << order < size)
 		order++;
 	return order;
+}
+
+/* --- Time: in ticks of 100 ns, as on QEMU */
+
+static u64 now;
+static struct timer *timers[16];
+
+u64 fake_csr_read(unsigned csr)
+{
+	fuzz_check(csr == CSR_TIME, "time is all that is read");
+	return now;
+}
+
+void fake_csr_write(unsigned csr, u64 value)
+{
+	(void)csr;
+	(void)value;
+	fuzz_check(false, "no CSR is written");
+}
+
+u64 time_from_ns(u64 ns)
+{
+	return ns / 100;
+}
+
+u64 time_to_ns(u64 ticks)
+{
+	return ticks * 100;
+}
+
+void timer_stop(struct timer *timer)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(timers); i++) {
+		if (timers[i] == timer)
+			timers[i] = NULL;
+	}
+}
+
+void timer_stop_and_wait(struct timer *timer)
+{
+	timer_stop(timer);
+}
+
+void timer_start(struct timer *timer, u64 deadline)
+{
+	unsigned i = 0;
+
+	timer_stop(timer);
+	while (i < ARRAY_SIZE(timers) && timers[i])
+		i++;
+	fuzz_check(i < ARRAY_SIZE(timers), "there are not too many timers");
+	timer->deadline = deadline;
+	timers[i] = timer;
+}
+
+static void pass_time(u64 ticks)
+{
+	now += ticks;
+	for (unsigned i = 0; i < ARRAY_SIZE(timers); i++) {
+		struct timer *timer = timers[i];
+
+		if (timer && timer->deadline <= now) {
+			timers[i] = NULL;
+			timer->expired(timer);
+		}
+	}
+}
+
+static unsigned count_timers(void)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(timers); i++)
+		count += timers[i] != NULL;
+	return count;
+}
+
+/* --- Messages, which nobody reads */
+
+void log_warn(const char *format, ...)
+{
+	(void)format;
+}
+
+void log_error(const char *format, ...)
+{
+	(void)format;
 }
 
 /* --- The VM */
@@ -344,6 +441,7 @@ static void do_step(struct run *run, const struct fuzz_step *step)
 		if (run->target->event)
 			run->target->event(run->device, step);
 		break;
+	case FUZZ_TIME: pass_time(step->c * 10UL); break;
 	}
 }
 
@@ -360,27 +458,37 @@ static void serve(struct run *run)
 }
 
 /* The end of the VM: when the machine has completed all, a reset must succeed. */
-static void finish(struct run *run)
+static void finish(struct run *run, unsigned nr_before)
 {
 	for (unsigned i = 0; !virtio_device_reset(run->device); i++) {
 		fuzz_check(i < 1000, "the device becomes quiet");
 		if (run->target->complete_all)
 			run->target->complete_all(run->device);
+		pass_time(time_from_ns(10000000));
+		serve(run);
 	}
 	fuzz_check(nr_pins == 0, "nothing stays pinned");
 	virtio_device_destroy(run->device);
-	fuzz_check(pages_in_use == 0, "all memory is given back");
-	if (run->target->check)
-		run->target->check();
+	fuzz_check(nr_allocations == nr_before, "all memory is given back");
+	if (run->target->end_machine)
+		run->target->end_machine();
+	fuzz_check(count_timers() == 0, "all timers are stopped");
+	while (nr_allocations)
+		page_free(allocations[0], 0);
 }
 
 int fuzz_run(const struct fuzz_target *target, const u8 *data, size_t size)
 {
 	struct run run = { .target = target, .queue_size = FUZZ_QUEUE_SIZE };
 	struct fuzz_step step;
+	unsigned nr_before;
 
 	clear_ram();
 	is_service_asked_for = false;
+	now = 1000000;
+	if (target->make_machine)
+		target->make_machine();
+	nr_before = nr_allocations;
 	run.device = target->create();
 	run.device->vm_ops = &vm_ops;
 	virtio_device_attach(run.device, &memory);
@@ -390,6 +498,6 @@ int fuzz_run(const struct fuzz_target *target, const u8 *data, size_t size)
 		do_step(&run, &step);
 		serve(&run);
 	}
-	finish(&run);
+	finish(&run, nr_before);
 	return 0;
 }

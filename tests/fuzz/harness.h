@@ -6,7 +6,7 @@
  *   - an access outside the guest's RAM, or any other mistake that the sanitizers see;
  *   - a lock taken twice, a register that does not answer;
  *   - after the machine has completed what it has, a device that does not become quiet, a page of
- *     guest RAM that stays pinned, memory that is not freed.
+ *     guest RAM that stays pinned, memory or a timer that is not given back.
  *
  * A target is a file fuzz_NAME.c with LLVMFuzzerTestOneInput(), which calls fuzz_run().
  */
@@ -49,10 +49,16 @@ enum fuzz_kind {
 	FUZZ_RESET,    /* a: by the driver, of a queue, or of the machine */
 	FUZZ_SERVICE,  /* in the VM's own time */
 	FUZZ_EVENT,    /* of the real machine: what the target makes of it */
+	FUZZ_TIME,     /* c microseconds pass; timers fire */
 	FUZZ_NR_KINDS
 };
 
 struct fuzz_target {
+	/* Makes the machine anew; memory that it takes is given back by the harness. May be NULL.
+	 */
+	void (*make_machine)(void);
+	/* What it has started ends: after the device. May be NULL. */
+	void (*end_machine)(void);
 	/* Makes the device, without virtio_device_attach(). */
 	struct virtio_device *(*create)(void);
 	/* Something happens in the real machine. May be NULL. */
@@ -64,8 +70,6 @@ struct fuzz_target {
 	 * c and d as they are.
 	 */
 	u32 (*fill)(unsigned queue, const struct fuzz_step *step, u8 *bytes);
-	/* At the end, after the device is gone. May be NULL. */
-	void (*check)(void);
 };
 
 int fuzz_run(const struct fuzz_target *target, const u8 *data, size_t size);

@@ -25,6 +25,7 @@ struct fixture {
 	struct virtq_chain chain;
 	unsigned starts, resets, stops, notifications, services;
 	unsigned raised, requests; /* of the VM */
+	bool wire;
 	unsigned last_queue;
 	bool is_busy, dislikes, works;
 	u8 config[CONFIG_SIZE];
@@ -160,6 +161,7 @@ static void interrupt(struct virtio_device *device, u32 set, u32 clear)
 
 	device->s.interrupt_status = (device->s.interrupt_status | set) & ~clear;
 	f->raised += set != 0;
+	f->wire = device->s.interrupt_status != 0;
 }
 
 static void ask_for_service(struct virtio_device *device)
@@ -404,6 +406,16 @@ static void registers_of_other_widths(void **state)
 		assert_int_equal(read_wide(f, offset, 8),
 				 (u64)read32(f, offset + 4) << 32 | read32(f, offset));
 
+	go_live(f, 0);
+	offer(f, 0);
+	write_wide(f, R(QUEUE_NOTIFY), 2, 1);
+	assert_int_equal(f->notifications, 0);
+	write_wide(f, R(QUEUE_NOTIFY), 8, 1); /* this is one of 4 bytes, and another */
+	assert_int_equal(f->notifications, 1);
+	assert_int_equal(read_wide(f, R(INTERRUPT_STATUS), 2), 0);
+	write_wide(f, R(INTERRUPT_ACK), 1, 1);
+	assert_int_equal(read32(f, R(INTERRUPT_STATUS)), VIRTIO_INTERRUPT_USED);
+
 	assert_true(negotiate(f, VIRTIO_F_VERSION_1));
 	write32(f, R(QUEUE_SEL), 1);
 	write_wide(f, R(QUEUE_DESC_LOW), 8, 0x1122334455667788);
@@ -601,7 +613,10 @@ static void registers_of_a_queue_that_is_ready(void **state)
 	struct virtq_state before;
 
 	go_live(f, 0);
+	offer(f, 0);
+	write32(f, R(QUEUE_NOTIFY), 1);
 	before = f->device.queues[1].s;
+	assert_int_equal(before.next_avail, 1);
 	write32(f, R(QUEUE_NUM), 4);
 	for (u32 offset = R(QUEUE_DESC_LOW); offset <= R(QUEUE_DEVICE_HIGH); offset += 4)
 		write32(f, offset, 0x12345670);
@@ -690,7 +705,11 @@ static void a_broken_queue_needs_a_reset(void **state)
 	assert_string_equal(f->device.why, "next out of range");
 	assert_int_equal(f->raised, 1);
 
-	go_live(f, 0); /* the reset mends it */
+	assert_true(negotiate(f, VIRTIO_F_VERSION_1)); /* the reset mends it */
+	assert_true(set_status(f, VIRTIO_DRIVER_OK));
+	write32(f, R(QUEUE_NOTIFY), 1);
+	assert_int_equal(read32(f, R(STATUS)) & VIRTIO_NEEDS_RESET, 0);
+	go_live(f, 0);
 	offer(f, 0);
 	write32(f, R(QUEUE_NOTIFY), 1);
 	assert_int_equal(driver_used_idx(&f->driver), 1);
@@ -743,9 +762,11 @@ static void a_reset_clears_everything(void **state)
 	offer(f, 0);
 	write32(f, R(QUEUE_NOTIFY), 1);
 	virtio_notify_config(&f->device);
+	assert_true(f->wire);
 	write32(f, R(STATUS), 0);
 	assert_int_equal(read32(f, R(STATUS)), 0);
 	assert_int_equal(read32(f, R(INTERRUPT_STATUS)), 0);
+	assert_false(f->wire);
 	assert_int_equal(f->device.s.driver_features, 0);
 	assert_int_equal(f->device.s.queue_sel, 0);
 	write32(f, R(QUEUE_SEL), 1);
@@ -770,7 +791,10 @@ static void a_reset_waits_until_the_device_is_quiet(void **state)
 	assert_false(virtio_is_live(&f->device));
 	assert_int_not_equal(read32(f, R(STATUS)), 0); /* not done (2.4.2) */
 
-	/* Meanwhile nothing can be begun or changed. */
+	/* Meanwhile nothing can be begun or changed, and nobody is interrupted. */
+	virtq_push(&f->device.queues[1], 0, 0);
+	virtio_notify_used(&f->device, &f->device.queues[1]);
+	assert_int_equal(f->raised, 0);
 	offer(f, 0);
 	write32(f, R(QUEUE_NOTIFY), 1);
 	assert_int_equal(f->notifications, 0);

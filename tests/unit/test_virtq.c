@@ -23,6 +23,7 @@ static struct {
 
 static void (*while_checking)(struct fixture *f);
 static struct fixture *checked;
+static u64 hole = UINT64_MAX; /* what is pinned from there on, is not there */
 
 bool __real_guest_memory_contains(const struct guest_memory *memory, gpa_t gpa, u64 size);
 bool __wrap_guest_memory_contains(const struct guest_memory *memory, gpa_t gpa, u64 size);
@@ -49,7 +50,7 @@ static unsigned pin_index(u64 gpa, u64 size)
 
 u64 __wrap_guest_pin(struct guest_memory *memory, gpa_t gpa, u64 size, hpa_t *hpa)
 {
-	u64 count = __real_guest_pin(memory, gpa, size, hpa);
+	u64 count = gpa.v < hole ? __real_guest_pin(memory, gpa, size, hpa) : 0;
 
 	if (count) {
 		unsigned i = pin_index(0, 0);
@@ -97,6 +98,7 @@ static int setup(void **state)
 	place(&f, 256, QUEUE, QUEUE + KIB(4), QUEUE + KIB(8));
 	assert_true(virtq_enable(&f.q));
 	while_checking = NULL;
+	hole = UINT64_MAX;
 	checked = &f;
 	*state = &f;
 	return 0;
@@ -332,6 +334,8 @@ static void check_broken(struct fixture *f, const char *why)
 	virtq_push(&f->q, 0, 1);
 	assert_false(virtq_wants_interrupt(&f->q));
 	assert_int_equal(driver_used_idx(&f->driver), used_idx);
+	virtq_disable(&f->q);
+	assert_int_equal(virtq_pop(&f->q, &f->chain), 0);
 	restart(f);
 	offer_simple(f, 0);
 	pop(f); /* and is whole again after it was set up anew */
@@ -648,6 +652,26 @@ static void queues_that_are_refused(void **state)
 	assert_true(IS_ALIGNED(f->q.s.desc, 16));
 	restart(f);
 	echo(f, 600);
+	/* The other way round; and what is adjacent does not overlap. */
+	restart_at(f, 256, RAM_SPLIT, RAM_SPLIT - 518, RAM_SPLIT + 4096);
+	echo(f, 600);
+}
+
+/* RAM that left, and does not come back (mem/guest_frames.h). */
+static void queues_that_are_not_there(void **state)
+{
+	struct fixture *f = *state;
+
+	virtq_disable(&f->q);
+	for (hole = QUEUE; hole <= QUEUE + KIB(8); hole += KIB(4)) {
+		assert_false(virtq_enable(&f->q));
+		assert_string_equal(f->q.broken, "queue outside RAM");
+		assert_int_equal(count_pins(), 0);
+	}
+	place(f, 256, RAM_SPLIT - 64, QUEUE, QUEUE + KIB(4));
+	hole = RAM_SPLIT;
+	assert_false(virtq_enable(&f->q));
+	assert_int_equal(count_pins(), 0);
 }
 
 /* --- Used entries, interrupts, notifications */
@@ -844,6 +868,22 @@ static void copies_cross_buffers_and_pieces(void **state)
 	}
 }
 
+/* A part of the buffers is not there, though others behind it are. */
+static void a_copy_ends_at_what_is_not_there(void **state)
+{
+	struct fixture *f = *state;
+	u8 bytes[64];
+
+	describe(f, 0, DATA, 16, VIRTQ_DESC_NEXT, 1);
+	describe(f, 1, DATA + KIB(4), 16, VIRTQ_DESC_NEXT, 2);
+	describe(f, 2, DATA - KIB(4), 16, 0, 0);
+	driver_offer(&f->driver, 0);
+	pop(f);
+	assert_int_equal(virtq_copy_from(&f->q, &f->chain, 0, bytes, sizeof(bytes)), 48);
+	hole = DATA + KIB(4);
+	assert_int_equal(virtq_copy_from(&f->q, &f->chain, 0, bytes, sizeof(bytes)), 16);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -873,6 +913,7 @@ int main(void)
 		TEST(chains_that_are_made_available_twice),
 		TEST(values_that_change_while_they_are_checked),
 		TEST(queues_that_are_refused),
+		TEST(queues_that_are_not_there),
 		TEST(entries_that_are_filled_show_together),
 		TEST(interrupts_follow_the_flag),
 		TEST(interrupts_follow_the_event_index),
@@ -880,6 +921,7 @@ int main(void)
 		TEST(notifications_are_asked_for_by_the_event_index),
 		TEST(a_queue_stops_when_nothing_is_in_flight),
 		TEST(copies_cross_buffers_and_pieces),
+		TEST(a_copy_ends_at_what_is_not_there),
 	};
 
 	return RUN_TESTS(tests);

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The balloon: what becomes of RAM is the VM's; here it is checked that only RAM is spoken of. */
+#include "harness.h"
+#include "virtio/balloon.h"
+
+static bool is_scarce;	    /* the machine has no RAM to give */
+static unsigned on_its_way; /* calls of collect() until a batch is done */
+
+static void check_ram(u64 gpa, u64 size)
+{
+	fuzz_check(gpa - FUZZ_RAM_START < FUZZ_RAM_SIZE &&
+			   size <= FUZZ_RAM_SIZE - (gpa - FUZZ_RAM_START),
+		   "it is RAM");
+}
+
+static void give_page(void *vm, gpa_t page)
+{
+	(void)vm;
+	check_ram(page.v, KIB(4));
+	fuzz_check(!on_its_way, "one batch after the other");
+}
+
+static bool want_page(void *vm, gpa_t page)
+{
+	(void)vm;
+	check_ram(page.v, KIB(4));
+	return !is_scarce;
+}
+
+static void report(void *vm, gpa_t gpa, u64 size)
+{
+	(void)vm;
+	check_ram(gpa.v, size);
+	fuzz_check(!on_its_way, "one batch after the other");
+}
+
+static bool flush(void *vm)
+{
+	(void)vm;
+	return !on_its_way;
+}
+
+static bool collect(void *vm)
+{
+	(void)vm;
+	on_its_way -= on_its_way != 0;
+	return !on_its_way;
+}
+
+static void want_all(void *vm)
+{
+	(void)vm;
+}
+
+static u64 present(void *vm)
+{
+	(void)vm;
+	return FUZZ_RAM_SIZE;
+}
+
+static const struct virtio_balloon_ops ops = { give_page, want_page, report, flush,
+					       collect,	  want_all,  present };
+
+static struct virtio_device *create(void)
+{
+	struct virtio_device *device;
+
+	is_scarce = false;
+	on_its_way = 0;
+	fuzz_check(!virtio_balloon_create(&ops, &device), "it is made");
+	return device;
+}
+
+static void event(struct virtio_device *device, const struct fuzz_step *step)
+{
+	switch (step->a % 3) {
+	case 0: virtio_balloon_set_target(device, step->d); break;
+	case 1: is_scarce = step->b & 1; break;
+	case 2: on_its_way = step->b % 4; break;
+	}
+}
+
+/* Page numbers: three of RAM, one that may be anything. */
+static u32 fill(unsigned queue, const struct fuzz_step *step, u8 *bytes)
+{
+	const u32 pfns[] = { (FUZZ_RAM_START >> 12) + step->c % (FUZZ_RAM_SIZE >> 12),
+			     (FUZZ_RAM_START >> 12), (u32)(FUZZ_RAM_START >> 12) + 31,
+			     (u32)step->d };
+
+	(void)queue;
+	__builtin_memcpy(bytes, pfns, sizeof(pfns));
+	return sizeof(pfns);
+}
+
+int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
+{
+	static const struct fuzz_target target = { .create = create, .event = event, .fill = fill };
+
+	return fuzz_run(&target, data, size);
+}
