@@ -7,6 +7,8 @@ FUZZ_virtq :=
 FUZZ_balloon := hyp/virtio/balloon.c
 FUZZ_net := $(wildcard hyp/virtio/net*.c) $(filter-out hyp/net/switch.c,$(wildcard hyp/net/*.c)) \
 	hyp/core/rate_limit.c
+FUZZ_offload := hyp/net/offload.c hyp/net/frame.c
+FUZZ_dhcp := hyp/net/dhcp.c hyp/net/frame.c
 
 FUZZ_COMMON := tests/fuzz/harness.c hyp/virtio/device.c hyp/virtio/virtq.c \
 	hyp/mem/guest_memory.c hyp/mem/guest_frames.c hyp/mem/ram_pool.c
