@@ -11,14 +11,15 @@
 #include "mem/page.h"
 
 /*
- * The queue of free pages that are reported has number 4 (5.5.2). Drivers before Linux 6.11 count only
- * queues whose features are offered: for them it has number 2, which statistics would have.
+ * The queue of free pages that are reported has number 4 (5.5.2). Drivers before Linux 6.11 count
+ * only queues whose features are offered: for them it has number 2, which statistics would have.
  */
 enum { INFLATE, DEFLATE, REPORTING_BY_COUNT, UNUSED, REPORTING, NR_QUEUES };
 
 #define PAGE_SHIFT	12
-#define CHAINS_PER_TURN 4   /* Linux reports up to 32 times 4 MiB in one */
-#define PFNS_PER_CHAIN	256 /* Linux's; one with more is worked off in parts */
+#define CHAINS_PER_TURN 4	/* Linux reports up to 32 times 4 MiB in one */
+#define PFNS_PER_CHAIN	256	/* Linux's */
+#define MAX_CHAIN_SIZE	KIB(64) /* bytes: of more page numbers, the rest is not looked at */
 #define RETRY_NS	10000000
 
 struct balloon {
@@ -60,7 +61,8 @@ static bool move_pages(struct balloon *balloon, struct virtq *q, bool inflate)
 	void *vm = balloon->device.vm;
 	u32 at = 0, size;
 
-	while ((size = virtq_copy_from(q, &balloon->chain, at, balloon->pfns,
+	while (at < MAX_CHAIN_SIZE &&
+	       (size = virtq_copy_from(q, &balloon->chain, at, balloon->pfns,
 				       sizeof(balloon->pfns))) >= sizeof(u32)) {
 		for (u32 i = 0; i < size / sizeof(u32); i++) {
 			gpa_t page;
@@ -82,9 +84,14 @@ static bool move_pages(struct balloon *balloon, struct virtq *q, bool inflate)
 static void report(struct balloon *balloon)
 {
 	const struct virtq_chain *chain = &balloon->chain;
+	u64 left = balloon->device.memory->size; /* nobody has more that is free */
 
 	for (u32 i = 0; i < chain->nr_readable + chain->nr_writable; i++) {
 		const struct virtq_buffer *buffer = &chain->buffers[i];
+
+		if (buffer->size > left)
+			break;
+		left -= buffer->size;
 
 		balloon->reported += buffer->size >> PAGE_SHIFT;
 		balloon->ops->report(balloon->device.vm, buffer->gpa, buffer->size);

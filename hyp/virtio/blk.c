@@ -216,13 +216,13 @@ static bool has_room(struct blk *blk, struct virtq *q)
 	return !when;
 }
 
-/* Begins what the driver has put there, up to a bound. False: there may be more. */
-static bool work_off(struct blk *blk, struct virtq *q)
+/* Begins what the driver has put there, within the budget. False: there may be more. */
+static bool work_off(struct blk *blk, struct virtq *q, unsigned *budget)
 {
-	for (unsigned budget = BATCH; has_room(blk, q); budget--) {
+	for (; has_room(blk, q); --*budget) {
 		int got;
 
-		if (!budget) {
+		if (!*budget) {
 			virtio_ask_for_service(&blk->device);
 			return false;
 		}
@@ -242,11 +242,12 @@ static bool work_off(struct blk *blk, struct virtq *q)
 static void look_at(struct blk *blk, unsigned index)
 {
 	struct virtq *q = &blk->device.queues[index];
+	unsigned budget = BATCH; /* another vCPU may add as fast as this one takes */
 
 	blk->waiting &= ~BIT(index);
 	virtq_disable_notify(q);
 	do {
-		if (!work_off(blk, q)) {
+		if (!work_off(blk, q, &budget)) {
 			blk->waiting |= BIT(index);
 			break;
 		}

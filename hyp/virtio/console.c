@@ -152,9 +152,11 @@ static bool receive(struct port *port)
 	struct virtio_console *console = port->owner;
 	struct virtq *q = &console->device.queues[RECEIVEQ(index_of(port))];
 	u64 before = port->bytes_in;
+	unsigned chains = 0;
 	u8 piece[PIECE];
 
-	while (port->bytes_in - before < BYTES_PER_TURN && next_chain(console, q)) {
+	while (port->bytes_in - before < BYTES_PER_TURN && chains++ < VIRTQ_MAX_SIZE &&
+	       next_chain(console, q)) {
 		u32 size = fetch(port, piece, MIN(PIECE, console->chain.writable));
 
 		if (!size && console->chain.writable) {
@@ -166,7 +168,7 @@ static bool receive(struct port *port)
 		virtq_push(q, console->chain.head, size);
 	}
 	virtio_notify_used(&console->device, q);
-	return port->bytes_in - before < BYTES_PER_TURN;
+	return port->bytes_in - before < BYTES_PER_TURN && chains <= VIRTQ_MAX_SIZE;
 }
 
 /* --- Control messages (5.3.6.2) */
