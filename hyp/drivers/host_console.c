@@ -12,6 +12,7 @@
  */
 #include "drivers/host_console.h"
 #include "core/log.h"
+#include "core/timer.h"
 #include "drivers/virtqueue.h"
 #include "lib/spinlock.h"
 #include "lib/string.h"
@@ -26,6 +27,8 @@
 #define NR_CONTROL_IN  32
 #define CONTROL_SIZE   (PAGE_SIZE / NR_CONTROL_IN) /* of a buffer: header, and a name */
 #define NR_CONTROL_OUT 4
+
+#define NAMES_PATIENCE_NS 100000000
 
 /* Control messages that are due. */
 #define OWES_READY BIT(0)
@@ -524,6 +527,23 @@ static const char *make_queues(const struct transport *transport)
 	return problem;
 }
 
+/*
+ * Boot: most names are known at the end of it, and the memory of their channels is taken. A device
+ * that is slower goes on by interrupts.
+ */
+static void shake_hands(void)
+{
+	u64 patience = time_now() + time_from_ns(NAMES_PATIENCE_NS);
+
+	notify(&console.control_in);
+	send_control(0, VIRTIO_CONSOLE_DEVICE_READY, 1);
+	notify(&console.control_out);
+	do {
+		collect_control();
+		send_owed();
+	} while (console.control_out.nr_in_flight && time_now() < patience);
+}
+
 static const char *start(struct transport *transport)
 {
 	const char *problem;
@@ -541,9 +561,7 @@ static const char *start(struct transport *transport)
 	console.transport = transport;
 	transport->device = &console;
 	transport_start(transport);
-	notify(&console.control_in);
-	send_control(0, VIRTIO_CONSOLE_DEVICE_READY, 1);
-	notify(&console.control_out);
+	shake_hands();
 	return NULL;
 }
 

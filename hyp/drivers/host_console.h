@@ -19,8 +19,8 @@ struct host_port_user {
 };
 
 /*
- * The port of that name. The device tells names some time after boot, and ports come and go: it may
- * be one that does not exist yet, or never will; nobody ever connects to such a one. NULL: the
+ * The port of that name. The device may tell names after boot, and ports come and go: it may be one
+ * that does not exist yet, or never will; nobody ever connects to such a one. NULL: the
  * machine has no console with ports, the name is too long, or too many are asked for. A port is
  * never given back: who asks again gets the same.
  */
