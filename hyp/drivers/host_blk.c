@@ -136,22 +136,45 @@ static void answer(struct host_blk *disk, struct host_blk_request *request, u8 s
 	conclude(disk, request, status, &disk->answered);
 }
 
-/* Requests that the device must not see, because it does not offer the feature (5.2.6.1). */
+static bool is_within(const struct host_blk *disk, const struct host_blk_request *request)
+{
+	u64 sectors = has_range(request) ? request->nr_sectors : 0, bytes = 0;
+
+	for (unsigned i = 0; i < request->nr_segments; i++)
+		bytes += request->segments[i].size;
+	sectors += bytes / VIRTIO_BLK_SECTOR;
+	return request->sector <= disk->info.sectors &&
+	       sectors <= disk->info.sectors - request->sector;
+}
+
+static bool writes(const struct host_blk_request *request)
+{
+	return request->op != HOST_BLK_READ && request->op != HOST_BLK_FLUSH;
+}
+
+static bool is_offered(const struct host_blk *disk, const struct host_blk_request *request)
+{
+	switch (request->op) {
+	case HOST_BLK_FLUSH: return disk->info.has_flush;
+	case HOST_BLK_DISCARD: return disk->info.has_discard;
+	case HOST_BLK_WRITE_ZEROES: return disk->info.has_write_zeroes;
+	default: return true;
+	}
+}
+
+/* Requests that the device must not see (5.2.6.1). Lock held. */
 static bool answer_itself(struct host_blk *disk, struct host_blk_request *request)
 {
-	bool is_for_device = true;
+	bool is_flush = request->op == HOST_BLK_FLUSH;
 
-	switch (request->op) {
-	case HOST_BLK_FLUSH: is_for_device = disk->info.has_flush; break;
-	case HOST_BLK_DISCARD: is_for_device = disk->info.has_discard; break;
-	case HOST_BLK_WRITE_ZEROES: is_for_device = disk->info.has_write_zeroes; break;
-	default: break;
-	}
 	if (disk->is_dead)
 		answer(disk, request, VIRTIO_BLK_S_IOERR);
-	else if (!is_for_device)
-		answer(disk, request,
-		       request->op == HOST_BLK_FLUSH ? VIRTIO_BLK_S_OK : VIRTIO_BLK_S_UNSUPP);
+	else if (!is_offered(disk, request))
+		answer(disk, request, is_flush ? VIRTIO_BLK_S_OK : VIRTIO_BLK_S_UNSUPP);
+	else if (!is_flush && !is_within(disk, request))
+		answer(disk, request, VIRTIO_BLK_S_IOERR);
+	else if (disk->info.is_read_only && writes(request))
+		answer(disk, request, VIRTIO_BLK_S_IOERR);
 	else
 		return false;
 	return true;

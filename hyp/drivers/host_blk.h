@@ -55,9 +55,10 @@ void host_blk_info(struct host_blk *disk, struct host_blk_info *info);
  * never fails here, and never calls done from here, whatever locks the caller holds; done tells.
  * The device hears of it at the next host_blk_kick().
  *
- * What is beyond the end of the disk, or written to a read-only one, is for the device to refuse. A
- * device without discard or write-zeroes answers UNSUPP. One without flush has no cache that could
- * be flushed (5.2.5.2): that succeeds. One that has broken down answers IOERR, always.
+ * The driver itself answers what the device must not be asked (5.2.6.1): IOERR, if a request is
+ * beyond the end of the disk, or writes to a read-only one, or the disk has broken down; UNSUPP for
+ * discard and write-zeroes without the feature. A flush of a disk without that feature succeeds: it
+ * has no cache that could be flushed (5.2.5.1).
  *
  * A flush that is done covers all requests that were done when it was submitted, and no others: the
  * device completes requests in any order, and the driver adds no barriers (5.2.6.2). Nobody needs

@@ -46,7 +46,8 @@ struct received {
 
 struct channel {
 	bool exists;
-	bool is_open; /* somebody outside is connected */
+	bool is_console; /* the device has nominated it to be one */
+	bool is_open;	 /* somebody outside is connected */
 	u8 owes;
 	char name[HOST_PORT_NAME_SIZE]; /* "": not told */
 	struct host_port *port;		/* NULL: nobody has asked for the name */
@@ -127,15 +128,22 @@ static bool has_user(const struct channel *channel)
 	return channel->port && channel->port->user;
 }
 
+/* Consoles always do (5.3.6.2.2); what nobody reads fills the buffers, and then waits outside. */
+static bool takes_input(const struct channel *channel)
+{
+	return has_user(channel) || channel->is_console;
+}
+
 static void send_owed(void)
 {
 	for (u32 id = 0; !console.is_dead && id < console.nr_channels; id++) {
 		struct channel *channel = &console.channels[id];
 
-		if (channel->owes & OWES_READY && send_control(id, VIRTIO_CONSOLE_PORT_READY, 1))
+		if (channel->owes & OWES_READY &&
+		    send_control(id, VIRTIO_CONSOLE_PORT_READY, channel->exists))
 			channel->owes &= ~(u8)OWES_READY;
 		if (channel->owes == OWES_OPEN &&
-		    send_control(id, VIRTIO_CONSOLE_PORT_OPEN, has_user(channel)))
+		    send_control(id, VIRTIO_CONSOLE_PORT_OPEN, takes_input(channel)))
 			channel->owes = 0;
 	}
 	notify(&console.control_out);
@@ -164,28 +172,43 @@ static void connect(struct host_port *port, struct channel *channel)
 	raise(port, EVENT_INPUT | EVENT_OUTPUT | (channel->is_open ? EVENT_OPENED : 0));
 }
 
+/* The first buffer of received has been read. */
+static void drop_first(struct channel *channel)
+{
+	struct received *first = channel->received;
+
+	if (!console.is_dead)
+		offer(&channel->in, first->buffer, BUFFER_SIZE);
+	channel->nr_received--;
+	channel->offset = 0;
+	memmove(first, first + 1, channel->nr_received * sizeof(*first));
+}
+
+/* Memory that a channel keeps, even while the device lacks the port. */
+static bool make_buffers(struct channel *channel)
+{
+	u8 *in = page_alloc(0), *out = page_alloc(0);
+
+	if (!in || !out) {
+		log_warn("there is no memory for one more of the machine's ports");
+		page_free(in, 0);
+		page_free(out, 0);
+		return false;
+	}
+	for (unsigned i = 0; i < NR_BUFFERS; i++)
+		offer(&channel->in, in + i * BUFFER_SIZE, BUFFER_SIZE);
+	notify(&channel->in);
+	channel->out_buffers = out;
+	return true;
+}
+
 static void add_channel(struct channel *channel)
 {
-	if (!channel->out_buffers) {
-		u8 *in = page_alloc(0);
-
-		channel->out_buffers = page_alloc(0);
-		if (!in || !channel->out_buffers) {
-			log_warn("there is no memory for one more of the machine's ports");
-			page_free(in, 0);
-			page_free(channel->out_buffers, 0);
-			channel->out_buffers = NULL;
-			return;
-		}
-		for (unsigned i = 0; i < NR_BUFFERS; i++)
-			offer(&channel->in, in + i * BUFFER_SIZE, BUFFER_SIZE);
-		notify(&channel->in);
-	}
-	channel->exists = true;
+	channel->exists = channel->out_buffers || make_buffers(channel);
 	channel->owes |= OWES_READY;
 }
 
-/* Its buffers stay with the device: the port may come back, and then still has them (5.3.6.1). */
+/* Another port may come in its place: what was not read is not for that one's user. */
 static void remove_channel(struct channel *channel)
 {
 	set_open(channel, false);
@@ -193,8 +216,17 @@ static void remove_channel(struct channel *channel)
 		channel->port->channel = NULL;
 	channel->port = NULL;
 	channel->name[0] = '\0';
-	channel->exists = false;
+	channel->exists = channel->is_console = false;
 	channel->owes = 0;
+	while (channel->nr_received)
+		drop_first(channel);
+	notify(&channel->in);
+}
+
+static void nominate_channel(struct channel *channel)
+{
+	channel->is_console = true;
+	channel->owes |= OWES_OPEN;
 }
 
 static void name_channel(struct channel *channel, const char *name, size_t size)
@@ -230,6 +262,8 @@ static void handle_control(const u8 *message, u32 size)
 		return;
 	else if (control.event == VIRTIO_CONSOLE_DEVICE_REMOVE)
 		remove_channel(channel);
+	else if (control.event == VIRTIO_CONSOLE_CONSOLE_PORT)
+		nominate_channel(channel);
 	else if (control.event == VIRTIO_CONSOLE_PORT_OPEN)
 		set_open(channel, control.value);
 	else if (control.event == VIRTIO_CONSOLE_PORT_NAME)
@@ -288,18 +322,6 @@ static void collect_out(struct channel *channel)
 			raise(port, EVENT_OUTPUT);
 		}
 	} while (!q->is_broken && virtqueue_arm(q, 0));
-}
-
-/* The first buffer of received has been read. */
-static void drop_first(struct channel *channel)
-{
-	struct received *first = channel->received;
-
-	if (!console.is_dead)
-		offer(&channel->in, first->buffer, BUFFER_SIZE);
-	channel->nr_received--;
-	channel->offset = 0;
-	memmove(first, first + 1, channel->nr_received * sizeof(*first));
 }
 
 u32 host_port_read(struct host_port *port, void *buf, u32 size)

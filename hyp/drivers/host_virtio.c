@@ -42,7 +42,7 @@ static void start(struct transport *transport, const struct host_driver *driver)
 		 problem);
 }
 
-/* Those without a device have id 0 (4.2.2.1). */
+/* What a driver ignores, and of what it says nothing: 4.2.2.2. */
 static void probe(struct transport *transport)
 {
 	u64 base = transport->base;

@@ -226,7 +226,7 @@ bool virtqueue_arm(struct virtqueue *q, u16 ahead)
 	if (!q->has_event_idx)
 		ahead = 0;
 	store(USED_EVENT(q), (u16)(q->next_used + ahead));
-	/* As with notifications, the other way round: we ask, and then look once more (2.7.10). */
+	/* As with notifications, the other way round: we ask, and then look once more (2.7.7). */
 	fence_full();
 	return (u16)(used_idx(q) - q->next_used) > ahead;
 }

@@ -422,14 +422,57 @@ static void test_without_features(void **state)
 	(void)state;
 }
 
-static void test_errors_are_passed_on(void **state)
+static u8 run_at(enum host_blk_op op, u64 sector, unsigned nr_sectors)
 {
 	static struct job job;
+
+	prepare(&job, op, sector, op == HOST_BLK_READ || op == HOST_BLK_WRITE ? nr_sectors : 0);
+	job.request.nr_sectors = nr_sectors;
+	return run(&job);
+}
+
+/* Nor does what is beyond the end, whatever the numbers. */
+static void test_the_end(void **state)
+{
+	static const enum host_blk_op ops[] = { HOST_BLK_READ, HOST_BLK_WRITE, HOST_BLK_DISCARD,
+						HOST_BLK_WRITE_ZEROES };
+
+	start("end", ALL_FEATURES);
+	for (unsigned i = 0; i < ARRAY_SIZE(ops); i++) {
+		assert_int_equal(run_at(ops[i], SECTORS - 2, 2), VIRTIO_BLK_S_OK);
+		assert_int_equal(run_at(ops[i], SECTORS - 1, 1), VIRTIO_BLK_S_OK);
+		fake.holds = true;
+		assert_int_equal(run_at(ops[i], SECTORS - 1, 2), VIRTIO_BLK_S_IOERR);
+		assert_int_equal(run_at(ops[i], SECTORS, 1), VIRTIO_BLK_S_IOERR);
+		assert_int_equal(run_at(ops[i], UINT64_MAX, 1), VIRTIO_BLK_S_IOERR);
+		assert_int_equal(run_at(ops[i], UINT64_MAX / 512 + 1, 1), VIRTIO_BLK_S_IOERR);
+		assert_int_equal(fake.nr_held, 0);
+		fake.holds = false;
+	}
+	assert_int_equal(run_at(HOST_BLK_DISCARD, 1, UINT32_MAX), VIRTIO_BLK_S_IOERR);
+	(void)state;
+}
+
+static void test_read_only(void **state)
+{
+	start("read-only", ALL_FEATURES | VIRTIO_BLK_F_RO);
+	assert_int_equal(run_op(HOST_BLK_READ), VIRTIO_BLK_S_OK);
+	assert_int_equal(run_op(HOST_BLK_FLUSH), VIRTIO_BLK_S_OK);
+	fake.holds = true;
+	assert_int_equal(run_op(HOST_BLK_WRITE), VIRTIO_BLK_S_IOERR);
+	assert_int_equal(run_op(HOST_BLK_DISCARD), VIRTIO_BLK_S_IOERR);
+	assert_int_equal(run_op(HOST_BLK_WRITE_ZEROES), VIRTIO_BLK_S_IOERR);
+	assert_int_equal(fake.nr_held, 0);
+	(void)state;
+}
+
+static void test_errors_are_passed_on(void **state)
+{
 	struct host_blk_info info;
 
 	start("errors", ALL_FEATURES);
-	prepare(&job, HOST_BLK_READ, SECTORS - 1, 2);
-	assert_int_equal(run(&job), VIRTIO_BLK_S_IOERR);
+	fake.forced_status = VIRTIO_BLK_S_IOERR;
+	assert_int_equal(run_op(HOST_BLK_READ), VIRTIO_BLK_S_IOERR);
 	fake.forced_status = VIRTIO_BLK_S_UNSUPP;
 	assert_int_equal(run_op(HOST_BLK_FLUSH), VIRTIO_BLK_S_UNSUPP);
 	fake.forced_status = 3; /* nobody knows it */
@@ -625,6 +668,7 @@ static void test_resize(void **state)
 	host_blk_info(disk, &info);
 	assert_int_equal(info.sectors, SECTORS / 2);
 	assert_int_equal(run_op(HOST_BLK_READ), VIRTIO_BLK_S_OK);
+	assert_int_equal(run_at(HOST_BLK_READ, SECTORS / 2, 1), VIRTIO_BLK_S_IOERR);
 	(void)state;
 }
 
@@ -638,6 +682,8 @@ int main(void)
 		cmocka_unit_test(test_longest_request),
 		cmocka_unit_test(test_other_operations),
 		cmocka_unit_test(test_without_features),
+		cmocka_unit_test(test_the_end),
+		cmocka_unit_test(test_read_only),
 		cmocka_unit_test(test_errors_are_passed_on),
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_one_interrupt_for_many),

@@ -219,6 +219,7 @@ static void test_bring_up(void **state)
 	fake_deliver_interrupts();
 	for (unsigned i = 0; i < NR_PORTS; i++)
 		assert_int_equal(outside[i].is_ready, i != 5);
+	assert_true(outside[0].guest_open); /* a console is, always (5.3.6.2.2) */
 	assert_true(host_port_is_open(early.port));
 	assert_int_equal(early.opens, 1);
 	assert_true(outside[3].guest_open);
@@ -383,6 +384,7 @@ static void test_control_queue_is_slow(void **state)
 static void test_unplugged(void **state)
 {
 	late.opens = late.closes = 0;
+	assert_int_equal(send_outside(4, "old", 3), 3); /* never read, by nobody */
 	say(4, VIRTIO_CONSOLE_DEVICE_REMOVE, 1, NULL);
 	outside[4].is_ready = outside[4].guest_open = outside[4].is_connected = false;
 	fake_deliver_interrupts();
@@ -398,6 +400,28 @@ static void test_unplugged(void **state)
 	assert_int_equal(late.opens, 1);
 	assert_int_equal(send_outside(5, "x", 1), 1);
 	assert_int_equal(host_port_read(late.port, late.data, 10), 1);
+	(void)state;
+}
+
+/* And the old number comes again, with another name: all its buffers are there, and are empty. */
+static void test_plugged_in(void **state)
+{
+	struct client client = { .port = host_port_find("port.new") };
+	static u8 sent[ROOM], got[ROOM];
+
+	host_port_set_user(client.port, &user, &client);
+	strcpy(outside[4].name, "port.new");
+	say(4, VIRTIO_CONSOLE_DEVICE_ADD, 1, NULL);
+	fake_deliver_interrupts();
+	assert_true(outside[4].guest_open);
+	fill(sent, ROOM, 9);
+	assert_int_equal(send_outside(4, sent, ROOM), ROOM);
+	assert_int_equal(host_port_read(client.port, got, ROOM), ROOM);
+	assert_memory_equal(got, sent, ROOM);
+	host_port_set_user(client.port, NULL, NULL);
+	say(4, VIRTIO_CONSOLE_DEVICE_REMOVE, 1, NULL);
+	fake_deliver_interrupts();
+	outside[4].is_ready = outside[4].guest_open = false;
 	(void)state;
 }
 
@@ -437,7 +461,7 @@ static void test_too_many_names(void **state)
 		port = host_port_find(name);
 		count += port != NULL;
 	}
-	assert_int_equal(count, 30);
+	assert_int_equal(count, 29);
 	assert_ptr_equal(host_port_find("port.3"), early.port);
 	(void)state;
 }
@@ -470,6 +494,7 @@ int main(void)
 		cmocka_unit_test(test_change_of_user),
 		cmocka_unit_test(test_control_queue_is_slow),
 		cmocka_unit_test(test_unplugged),
+		cmocka_unit_test(test_plugged_in),
 		cmocka_unit_test(test_odd_messages),
 		cmocka_unit_test(test_too_many_names),
 		cmocka_unit_test(test_death),
