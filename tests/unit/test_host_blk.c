@@ -477,6 +477,8 @@ static void test_errors_are_passed_on(void **state)
 	assert_int_equal(run_op(HOST_BLK_FLUSH), VIRTIO_BLK_S_UNSUPP);
 	fake.forced_status = 3; /* nobody knows it */
 	assert_int_equal(run_op(HOST_BLK_WRITE), VIRTIO_BLK_S_IOERR);
+	fake.forced_status = 0;
+	assert_int_equal(run_op(HOST_BLK_READ), VIRTIO_BLK_S_OK);
 	fake.forced_status = 0xff; /* not written at all */
 	assert_int_equal(run_op(HOST_BLK_READ), VIRTIO_BLK_S_IOERR);
 	fake.forced_status = 0;
