@@ -343,10 +343,14 @@ static bool read_request(void)
 	return false;
 }
 
+/* Who has just connected speaks after the greeting: what there is was another's. */
 static void greet(void)
 {
 	struct json json;
+	char byte;
 
+	while (host_port_read(port, &byte, 1) == 1)
+		;
 	session.poll = NULL; /* who waited for that is gone */
 	request_length = answer_length = answer_sent = 0;
 	is_too_long = false;
