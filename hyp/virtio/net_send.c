@@ -122,12 +122,11 @@ static bool read_frame(struct net_device *net, struct net_in_flight *f)
 	       pin_frame(net, f);
 }
 
-/* Also of one that was refused, in which anything may stand. */
 static unsigned work_of(const struct net_frame *frame)
 {
-	u32 size = MIN(frame->size, NET_MAX_FRAME), gso_size = frame->header.gso_size;
+	u32 gso_size = frame->header.gso_size;
 
-	return 1 + size / 4096 + (gso_size ? size / gso_size / 8 : 0);
+	return 1 + frame->size / 4096 + (gso_size ? frame->size / gso_size / 8 : 0);
 }
 
 /* A frame that finds no room has used nothing of what the limit allows. */

@@ -824,6 +824,14 @@ static void what_was_sent_is_told_later_and_once(void **state)
 	fire(&f->tell_timer);
 	assert_int_equal(f->interrupts, 1);
 	assert_null(f->tell_timer);
+
+	/* One that is reset has forgotten it. */
+	set_used_event(TX, 16);
+	offer_frame(&plain, 60);
+	kick(TX);
+	assert_non_null(f->tell_timer);
+	start(ALL_FEATURES);
+	assert_null(f->tell_timer);
 }
 
 /* What the uplink has sent, too. */
@@ -1074,6 +1082,18 @@ static void bad_receive_buffers_stop_the_device(void **state)
 	}
 }
 
+static void a_receive_buffer_is_for_writing_alone(void **state)
+{
+	struct net_frame frame = frame_of(100, 100, NULL);
+	struct virtq_desc descs[2] = { { BUFFERS, 100, 0, 0 }, { BUFFERS + 100, 1000, W, 0 } };
+
+	(void)state;
+	offer(RX, descs, 2);
+	assert_true(deliver(&frame));
+	assert_true(is_broken());
+	assert_int_equal(used_idx(RX), 0);
+}
+
 /* The switch looked at the features before; here the driver is another meanwhile. */
 static void frames_that_the_driver_does_not_know_are_dropped(void **state)
 {
@@ -1288,6 +1308,8 @@ static void the_driver_chooses_multicast(void **state)
 	assert_false(receives(b) || f->port->is_promiscuous);
 	assert_int_equal(command(too_many, sizeof(too_many)), VIRTIO_NET_OK);
 	assert_true(receives(b));
+	assert_int_equal(command(set_a, sizeof(set_a)), VIRTIO_NET_OK);
+	assert_false(receives(b));
 	start(ALL_FEATURES);
 	assert_true(receives(b));
 }
@@ -1561,6 +1583,7 @@ int main(void)
 		TEST(without_room_the_driver_is_to_notify),
 		TEST(what_never_fits_is_dropped),
 		TEST(bad_receive_buffers_stop_the_device),
+		TEST(a_receive_buffer_is_for_writing_alone),
 		TEST(frames_that_the_driver_does_not_know_are_dropped),
 		TEST(a_burst_is_one_interrupt),
 		LIMITED(what_is_sent_too_fast_waits),
