@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Guest programs: every tests/guest/NAME/*.c becomes build/guest/NAME.elf, tests/bench/*.c build/guest/bench.elf.
 # Linux programs: tests/bench/linux/micro.c becomes build/guest/linux-micro, tests/isolation/selfcheck.c
-# build/guest/selfcheck. The guests of examples/ are build/guest/busy.elf and build/guest/hello.elf.
+# build/guest/selfcheck, tests/linux/net/send-frame.c build/guest/send-frame.
+# The guests of examples/ are build/guest/busy.elf and build/guest/hello.elf.
 # Included by the Makefile; goal `guests`. CROSS_COMPILE=prefix or LLVM=1 choose the toolchain.
 
 CROSS_COMPILE ?= riscv64-unknown-elf-
@@ -29,7 +30,7 @@ guest-q = $(if $(V),,@echo "  $(1)	$@";)
 
 .PHONY: guests
 guests: $(GUEST_ELFS) $(GUEST_BUILD)/busy.elf $(GUEST_BUILD)/hello.elf $(GUEST_BUILD)/linux-micro \
-	$(GUEST_BUILD)/selfcheck
+	$(GUEST_BUILD)/selfcheck $(GUEST_BUILD)/send-frame
 
 $(GUEST_BUILD)/%.o: %.c guest/guest.mk
 	$(call guest-q,CC)mkdir -p $(@D) && $(GUEST_CC) $(CFLAGS_GUEST) -c $< -o $@
@@ -58,5 +59,6 @@ $(GUEST_BUILD)/$(1): $(GUEST_BUILD)/$(2).o tests/bench/linux/linux.ld
 endef
 $(eval $(call linux-link,linux-micro,tests/bench/linux/micro))
 $(eval $(call linux-link,selfcheck,tests/isolation/selfcheck))
+$(eval $(call linux-link,send-frame,tests/linux/net/send-frame))
 
 -include $(shell find $(GUEST_BUILD) -name '*.d' 2>/dev/null)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Booting the Debian kernel under ./doppel, and reading what it says; TAP for tests of that."""
 
+import gzip
 import os
 import pathlib
 import re
@@ -61,6 +62,22 @@ def lines_of(text, name):
     found = re.findall(r"^\[%s\] (.*)$" % re.escape(name), text, re.M)
     return [line for line, following in zip(found, found[1:] + [""])
             if not following.startswith(line) or not line]
+
+
+def cpio_entry(name, data, mode):
+    """One file of a newc archive; Linux unpacks archives one after another."""
+    fields = [0, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name) + 1, 0]
+    head = b"070701" + b"".join(b"%08X" % field for field in fields) + name.encode() + b"\0"
+    return head + b"\0" * (-len(head) % 4) + data + b"\0" * (-len(data) % 4)
+
+
+def initrd_with(directory, files):
+    """The bytes of the default guest's initramfs with more behind it: a directory of programs."""
+    base = INITRD.read_bytes()
+    more = cpio_entry(directory, b"", 0o040755)
+    for name, data in files.items():
+        more += cpio_entry(directory + "/" + name, data, 0o100755)
+    return base + b"\0" * (-len(base) % 4) + gzip.compress(more + cpio_entry("TRAILER!!!", b"", 0))
 
 
 class Boot:
