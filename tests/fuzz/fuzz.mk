@@ -5,6 +5,9 @@
 # build/fuzz. `make fuzz-corpus` adds that, as far as it reaches more code, to tests/fuzz/corpus.
 FUZZ_virtq :=
 FUZZ_balloon := hyp/virtio/balloon.c
+FUZZ_blk := hyp/virtio/blk.c hyp/virtio/blk_request.c hyp/virtio/overlay.c hyp/core/rate_limit.c
+FUZZ_console := hyp/virtio/console.c
+FUZZ_rng := hyp/virtio/rng.c
 FUZZ_net := $(wildcard hyp/virtio/net*.c) $(filter-out hyp/net/switch.c,$(wildcard hyp/net/*.c)) \
 	hyp/core/rate_limit.c
 FUZZ_offload := hyp/net/offload.c hyp/net/frame.c
@@ -17,7 +20,7 @@ FUZZ_PROGRAMS := $(FUZZ_NAMES:%=$(BUILD)/tests/fuzz/%.t)
 FUZZERS := $(FUZZ_NAMES:%=$(BUILD)/fuzz/%)
 FUZZ_CFLAGS := -std=gnu11 -Wall -Wextra -Werror -g -O1 -DWINDOW_BASE=0UL \
 	-fno-sanitize-recover=all -Itests/fuzz/fake -Itests/fuzz -Itests/unit/fake -Ihyp -I. \
-	-Wl,--wrap=guest_pin,--wrap=guest_unpin
+	-Wl,--wrap=guest_pin,--wrap=guest_unpin,--wrap=virtq_pop
 FUZZ_SECONDS ?= 3600
 
 $(FUZZ_PROGRAMS): $(BUILD)/tests/fuzz/%.t: tests/fuzz/fuzz_%.c tests/fuzz/standalone.c \
@@ -41,7 +44,7 @@ fuzz-programs: $(FUZZ_PROGRAMS)
 FUZZ = $(foreach name,$(FUZZ_NAMES),fuzz-$(name))
 .PHONY: $(FUZZ)
 $(FUZZ): fuzz-%: $(BUILD)/fuzz/%
-	$(Q)mkdir -p $(BUILD)/fuzz/corpus/$*
+	$(Q)mkdir -p $(BUILD)/fuzz/corpus/$* tests/fuzz/corpus/$*
 	$(Q)$(BUILD)/fuzz/$* -max_len=4096 -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 \
 		-timeout=60 -artifact_prefix=$(BUILD)/fuzz/$*- $(BUILD)/fuzz/corpus/$* \
 		tests/fuzz/corpus/$*

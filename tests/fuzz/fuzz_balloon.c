@@ -8,6 +8,7 @@ static unsigned on_its_way; /* calls of collect() until a batch is done */
 
 static void check_ram(u64 gpa, u64 size)
 {
+	fuzz_count_work(1);
 	fuzz_check(gpa - FUZZ_RAM_START < FUZZ_RAM_SIZE &&
 			   size <= FUZZ_RAM_SIZE - (gpa - FUZZ_RAM_START),
 		   "it is RAM");
@@ -61,11 +62,11 @@ static u64 present(void *vm)
 static const struct virtio_balloon_ops ops = { give_page, want_page, report, flush,
 					       collect,	  want_all,  present };
 
-static struct virtio_device *create(void)
+static struct virtio_device *create(u8 variant)
 {
 	struct virtio_device *device;
 
-	is_scarce = false;
+	is_scarce = variant & 1;
 	on_its_way = 0;
 	fuzz_check(!virtio_balloon_create(&ops, &device), "it is made");
 	return device;

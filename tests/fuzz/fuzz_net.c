@@ -187,14 +187,15 @@ static void end_machine(void)
 	switch_detach(&other.port);
 }
 
-static struct virtio_device *create(void)
+static struct virtio_device *create(u8 variant)
 {
 	struct virtio_net_setup setup = { .switch_name = "nat",
 					  .address = 0x0a00020f,
 					  .prefix = 24,
 					  .gateway = 0x0a000202,
 					  .dns = 0x0a000203,
-					  .host_name = "fuzz" };
+					  .host_name = "fuzz",
+					  .rate_bytes = variant & 1 ? 100000 : 0 };
 	struct virtio_device *device;
 
 	memcpy(setup.mac, our_mac, sizeof(our_mac));

@@ -157,10 +157,11 @@ static const struct virtio_device_ops ops = {
 	.destroy = destroy,
 };
 
-static struct virtio_device *create(void)
+static struct virtio_device *create(u8 variant)
 {
 	struct echo *echo = calloc(1, sizeof(*echo));
 
+	(void)variant;
 	fuzz_check(echo != NULL, "there is memory");
 	virtio_device_init(&echo->device, &ops, 0, NR_QUEUES);
 	return &echo->device;

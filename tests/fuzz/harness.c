@@ -25,8 +25,9 @@ void fuzz_check(bool holds, const char *what)
 
 static struct guest_memory memory;
 
-/* How often each byte is pinned. */
-static u8 pins[FUZZ_RAM_SIZE];
+static struct {
+	u64 gpa, size;
+} pins[20000];
 static unsigned nr_pins;
 
 u64 __real_guest_pin(struct guest_memory *m, gpa_t gpa, u64 size, hpa_t *hpa);
@@ -34,31 +35,37 @@ u64 __wrap_guest_pin(struct guest_memory *m, gpa_t gpa, u64 size, hpa_t *hpa);
 void __real_guest_unpin(struct guest_memory *m, gpa_t gpa, u64 size);
 void __wrap_guest_unpin(struct guest_memory *m, gpa_t gpa, u64 size);
 
-/* The first and the last byte stand for all of a range: it would take too long otherwise. */
-static void count_pin(u64 offset, u64 size, int step)
-{
-	fuzz_check(offset < FUZZ_RAM_SIZE && size <= FUZZ_RAM_SIZE - offset,
-		   "what is pinned is RAM");
-	fuzz_check(step > 0 || (pins[offset] && pins[offset + size - 1]),
-		   "what is unpinned was pinned");
-	pins[offset] = (u8)(pins[offset] + step);
-	pins[offset + size - 1] = (u8)(pins[offset + size - 1] + step);
-	nr_pins = (unsigned)((int)nr_pins + step);
-}
-
 u64 __wrap_guest_pin(struct guest_memory *m, gpa_t gpa, u64 size, hpa_t *hpa)
 {
 	u64 count = __real_guest_pin(m, gpa, size, hpa);
 
-	if (count)
-		count_pin(gpa.v - FUZZ_RAM_START, count, 1);
+	if (!count)
+		return 0;
+	fuzz_check(nr_pins < ARRAY_SIZE(pins), "not too much is pinned");
+	pins[nr_pins].gpa = gpa.v;
+	pins[nr_pins++].size = count;
 	return count;
 }
 
+/* The last that were pinned are often the first to be unpinned. */
 void __wrap_guest_unpin(struct guest_memory *m, gpa_t gpa, u64 size)
 {
-	count_pin(gpa.v - FUZZ_RAM_START, size, -1);
+	unsigned i = nr_pins;
+
+	while (i && (pins[i - 1].gpa != gpa.v || pins[i - 1].size != size))
+		i--;
+	fuzz_check(i, "what is unpinned was pinned");
+	pins[i - 1] = pins[--nr_pins];
 	__real_guest_unpin(m, gpa, size);
+}
+
+static bool is_pinned(u64 gpa, u64 size)
+{
+	for (unsigned i = nr_pins; i-- > 0;) {
+		if (gpa >= pins[i].gpa && gpa + size <= pins[i].gpa + pins[i].size)
+			return true;
+	}
+	return false;
 }
 
 bool fuzz_is_pinned_ram(hpa_t hpa, u64 size)
@@ -67,7 +74,7 @@ bool fuzz_is_pinned_ram(hpa_t hpa, u64 size)
 		u64 offset = hpa.v - memory.pieces[i].start.v;
 
 		if (offset < FUZZ_RAM_HALF && size <= FUZZ_RAM_HALF - offset)
-			return nr_pins != 0;
+			return is_pinned(FUZZ_RAM_START + i * FUZZ_RAM_HALF + offset, size);
 	}
 	return false;
 }
@@ -234,6 +241,37 @@ static void ask_for_service(struct virtio_device *device)
 }
 
 static const struct virtio_vm_ops vm_ops = { interrupt, ask_for_service };
+
+/* --- Work */
+
+#define MAX_WORK 8000 /* a chain is 1 */
+
+static unsigned work;
+static bool is_racing;
+
+void fuzz_count_work(unsigned amount)
+{
+	work += amount;
+	fuzz_check(work < MAX_WORK, "a vCPU goes on after a while");
+}
+
+int __real_virtq_pop(struct virtq *q, struct virtq_chain *chain);
+int __wrap_virtq_pop(struct virtq *q, struct virtq_chain *chain);
+
+/* The ring's entries stay: only its index moves on. */
+int __wrap_virtq_pop(struct virtq *q, struct virtq_chain *chain)
+{
+	int got = __real_virtq_pop(q, chain);
+	u16 idx;
+
+	fuzz_count_work(1);
+	if (is_racing && got > 0 &&
+	    guest_read(&memory, GPA(q->s.avail + VIRTQ_RING_IDX), &idx, 2)) {
+		idx++;
+		guest_write(&memory, GPA(q->s.avail + VIRTQ_RING_IDX), &idx, 2);
+	}
+	return got;
+}
 
 /* --- The driver */
 
@@ -442,6 +480,7 @@ static void do_step(struct run *run, const struct fuzz_step *step)
 			run->target->event(run->device, step);
 		break;
 	case FUZZ_TIME: pass_time(step->c * 10UL); break;
+	case FUZZ_RACE: is_racing = step->a & 1; break;
 	}
 }
 
@@ -450,6 +489,7 @@ static void serve(struct run *run)
 {
 	for (unsigned i = 0; i < 4 && is_service_asked_for; i++) {
 		is_service_asked_for = false;
+		work = 0;
 		virtio_service(run->device);
 	}
 	fuzz_check(!run->device->lock.is_locked, "the device's lock is free between two exits");
@@ -484,17 +524,18 @@ int fuzz_run(const struct fuzz_target *target, const u8 *data, size_t size)
 	unsigned nr_before;
 
 	clear_ram();
-	is_service_asked_for = false;
+	is_service_asked_for = is_racing = false;
 	now = 1000000;
 	if (target->make_machine)
 		target->make_machine();
 	nr_before = nr_allocations;
-	run.device = target->create();
+	run.device = target->create(size ? data[size - 1] : 0);
 	run.device->vm_ops = &vm_ops;
 	virtio_device_attach(run.device, &memory);
 	for (size_t at = 0; at < size && at < MAX_STEPS * sizeof(step); at += sizeof(step)) {
 		memset(&step, 0, sizeof(step));
 		memcpy(&step, data + at, MIN(sizeof(step), size - at));
+		work = 0;
 		do_step(&run, &step);
 		serve(&run);
 	}

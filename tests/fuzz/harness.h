@@ -4,7 +4,7 @@
  * behind the device. One thread runs it. What may never happen, whatever the input:
  *
  *   - an access outside the guest's RAM, or any other mistake that the sanitizers see;
- *   - a lock taken twice, a register that does not answer;
+ *   - a lock taken twice, a register that does not answer, a vCPU that is kept for ever;
  *   - after the machine has completed what it has, a device that does not become quiet, a page of
  *     guest RAM that stays pinned, memory or a timer that is not given back.
  *
@@ -50,6 +50,7 @@ enum fuzz_kind {
 	FUZZ_SERVICE,  /* in the VM's own time */
 	FUZZ_EVENT,    /* of the real machine: what the target makes of it */
 	FUZZ_TIME,     /* c microseconds pass; timers fire */
+	FUZZ_RACE,     /* a & 1: another vCPU makes each chain available again that is popped */
 	FUZZ_NR_KINDS
 };
 
@@ -59,8 +60,8 @@ struct fuzz_target {
 	void (*make_machine)(void);
 	/* What it has started ends: after the device. May be NULL. */
 	void (*end_machine)(void);
-	/* Makes the device, without virtio_device_attach(). */
-	struct virtio_device *(*create)(void);
+	/* Makes the device, without virtio_device_attach(); bits of `variant` say what it has. */
+	struct virtio_device *(*create)(u8 variant);
 	/* Something happens in the real machine. May be NULL. */
 	void (*event)(struct virtio_device *device, const struct fuzz_step *step);
 	/* All that is in flight in the machine is completed. May be NULL. */
@@ -76,6 +77,9 @@ int fuzz_run(const struct fuzz_target *target, const u8 *data, size_t size);
 
 /* Ends the program, with what was expected, unless it holds. */
 void fuzz_check(bool holds, const char *what);
+
+/* Counts what is done until the vCPU goes on: that has a bound, whatever other vCPUs do. */
+void fuzz_count_work(unsigned amount);
 
 /* Whether the machine's memory [hpa, hpa + size) is guest RAM, in one piece, and pinned. */
 bool fuzz_is_pinned_ram(hpa_t hpa, u64 size);
