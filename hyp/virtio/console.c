@@ -336,6 +336,17 @@ static void reset(struct virtio_device *device)
 	}
 }
 
+/* What was taken of a first chain is nothing to the next one that will be there. */
+static void stop_queue(struct virtio_device *device, unsigned queue)
+{
+	struct virtio_console *console = console_of(device);
+
+	for (unsigned i = 0; i < console->nr_ports; i++) {
+		if (queue == TRANSMITQ(i))
+			console->ports[i].tx_done = 0;
+	}
+}
+
 static void read_config(struct virtio_device *device, u32 offset, u32 size, u64 *value)
 {
 	struct virtio_console_config config = { .max_nr_ports = console_of(device)->nr_ports };
@@ -384,6 +395,7 @@ static const struct virtio_device_ops console_ops = {
 	.type = "console",
 	.start = start,
 	.reset = reset,
+	.stop_queue = stop_queue,
 	.notify = notify,
 	.service = service,
 	.read_config = read_config,

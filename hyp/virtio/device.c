@@ -255,7 +255,7 @@ static void stop_queue(struct virtio_device *device, struct virtq *q)
 	if (!q->s.is_ready || q->is_stopping)
 		return;
 	virtq_stop(q);
-	if (q->is_stopping && device->ops->stop_queue)
+	if (device->ops->stop_queue)
 		device->ops->stop_queue(device, (unsigned)(q - device->queues));
 }
 

@@ -42,8 +42,8 @@ struct virtio_device_ops {
 	/* Whether nothing is in flight that reads or writes guest RAM. */
 	bool (*is_quiet)(struct virtio_device *device);
 	/*
-	 * The driver takes one queue back. It is stopping until each chain that was popped has been
-	 * pushed: chains that wait for nothing but the device are to be pushed now.
+	 * The driver has taken one queue back. If chains of it are in flight it is stopping until
+	 * they have been pushed: those that wait for nothing but the device are to be pushed now.
 	 */
 	void (*stop_queue)(struct virtio_device *device, unsigned queue);
 	/*

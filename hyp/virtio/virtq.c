@@ -4,6 +4,8 @@
 #include "lib/string.h"
 #include "riscv/io.h"
 
+#define TABLE_PINNED (16U * VIRTQ_MAX_BUFFERS) /* bytes of an indirect table */
+
 /* --- The three parts, in guest RAM */
 
 /* Accesses are aligned (2.7), so that none lies across the split. */
@@ -236,7 +238,10 @@ static const char *walk_indirect(struct virtq *q, struct virtq_chain *chain,
 		return "next after indirect table";
 	if (!table->len || table->len % 16)
 		return "size of indirect table";
-	pinned = guest_pin(q->memory, GPA(table->addr), table->len, &hpa);
+	if (!guest_memory_contains(q->memory, GPA(table->addr), table->len))
+		return "indirect table outside RAM";
+	/* Only as much as chains use: RAM that is not there would have to be brought back. */
+	pinned = guest_pin(q->memory, GPA(table->addr), MIN(table->len, TABLE_PINNED), &hpa);
 	if (!pinned)
 		return "indirect table outside RAM";
 	fault = walk_table(q, chain, table, (u64)guest_window(hpa), pinned);

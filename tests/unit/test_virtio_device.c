@@ -92,7 +92,7 @@ static void stop_queue(struct virtio_device *device, unsigned queue)
 {
 	struct fixture *f = locked_twice(device);
 
-	assert_true(device->queues[queue].is_stopping);
+	assert_int_equal(device->queues[queue].is_stopping, device->queues[queue].in_flight != 0);
 	f->stops++;
 	f->last_queue = queue;
 }
@@ -890,6 +890,7 @@ static void a_queue_is_reset_only_if_negotiated(void **state)
 	assert_int_equal(read32(f, R(QUEUE_READY)), 1);
 	write32(f, R(QUEUE_RESET), 1);
 	assert_int_equal(read32(f, R(QUEUE_READY)), 0); /* at once: nothing is in flight */
+	assert_int_equal(f->stops, 1);
 	assert_int_equal(read32(f, R(QUEUE_RESET)), 0);
 }
 
