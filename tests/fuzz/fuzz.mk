@@ -20,7 +20,7 @@ FUZZ_PROGRAMS := $(FUZZ_NAMES:%=$(BUILD)/tests/fuzz/%.t)
 FUZZERS := $(FUZZ_NAMES:%=$(BUILD)/fuzz/%)
 FUZZ_CFLAGS := -std=gnu11 -Wall -Wextra -Werror -g -O1 -DWINDOW_BASE=0UL \
 	-fno-sanitize-recover=all -Itests/fuzz/fake -Itests/fuzz -Itests/unit/fake -Ihyp -I. \
-	-Wl,--wrap=guest_pin,--wrap=guest_unpin,--wrap=virtq_pop
+	-Wl,--wrap=guest_pin,--wrap=guest_unpin,--wrap=virtq_pop,--wrap=virtq_copy_from
 FUZZ_SECONDS ?= 3600
 
 $(FUZZ_PROGRAMS): $(BUILD)/tests/fuzz/%.t: tests/fuzz/fuzz_%.c tests/fuzz/standalone.c \
@@ -54,6 +54,7 @@ fuzz:
 	@$(MAKE) --no-print-directory $(FUZZ)
 
 fuzz-corpus: $(FUZZERS)
-	$(Q)for name in $(FUZZ_NAMES); do mkdir -p tests/fuzz/corpus/$$name; \
-		$(BUILD)/fuzz/$$name -max_len=4096 -use_counters=0 -set_cover_merge=1 tests/fuzz/corpus/$$name \
-		$(BUILD)/fuzz/corpus/$$name || exit; done
+	$(Q)for name in $(FUZZ_NAMES); do \
+		mkdir -p tests/fuzz/corpus/$$name $(BUILD)/fuzz/corpus/$$name; \
+		$(BUILD)/fuzz/$$name -max_len=4096 -use_counters=0 -set_cover_merge=1 \
+			tests/fuzz/corpus/$$name $(BUILD)/fuzz/corpus/$$name || exit; done

@@ -244,7 +244,7 @@ static const struct virtio_vm_ops vm_ops = { interrupt, ask_for_service };
 
 /* --- Work */
 
-#define MAX_WORK 8000 /* a chain is 1 */
+#define MAX_WORK 5000 /* a chain is 1, and so is a copy */
 
 static unsigned work;
 static bool is_racing;
@@ -271,6 +271,18 @@ int __wrap_virtq_pop(struct virtq *q, struct virtq_chain *chain)
 		guest_write(&memory, GPA(q->s.avail + VIRTQ_RING_IDX), &idx, 2);
 	}
 	return got;
+}
+
+u32 __real_virtq_copy_from(struct virtq *q, const struct virtq_chain *chain, u32 offset, void *buf,
+			   u32 size);
+u32 __wrap_virtq_copy_from(struct virtq *q, const struct virtq_chain *chain, u32 offset, void *buf,
+			   u32 size);
+
+u32 __wrap_virtq_copy_from(struct virtq *q, const struct virtq_chain *chain, u32 offset, void *buf,
+			   u32 size)
+{
+	fuzz_count_work(1);
+	return __real_virtq_copy_from(q, chain, offset, buf, size);
 }
 
 /* --- The driver */
@@ -391,7 +403,7 @@ static void notify(struct run *run, unsigned queue)
  */
 static void request(struct run *run, unsigned queue, const struct fuzz_step *step)
 {
-	static const u16 sizes[] = { 16, 1, 12, 512, 1526, 4096, 20, 8192 };
+	static const u32 sizes[] = { 16, 1, 12, 512, 1526, 4096, 20, FUZZ_RAM_SIZE };
 	unsigned readable = step->b & 7, count = readable + (step->b >> 3 & 7);
 	u16 head = run->next_desc[queue] % run->queue_size;
 	bool in_table = step->b >> 6 & 1;
@@ -409,6 +421,8 @@ static void request(struct run *run, unsigned queue, const struct fuzz_step *ste
 		u64 addr = FUZZ_DATA + 0x2000UL * (i % 8) + 0x40UL * queue;
 		unsigned next = in_table ? at + 1 : (at + 1) % run->queue_size;
 
+		if (size == FUZZ_RAM_SIZE)
+			addr = FUZZ_RAM_START;
 		if (i == 0 && readable) {
 			size = step->a & 0x80 ? size : filled;
 			poke(addr, bytes, filled);
