@@ -64,7 +64,8 @@ static bool try_put(struct console *console, u8 byte, bool may_drop)
 	fits = may_drop || !is_full(console);
 	if (fits)
 		write_byte(console, byte);
-	console->was_refused = !fits;
+	if (!fits)
+		console->was_refused = true; /* until the call, whoever writes meanwhile */
 	spin_unlock(&console->lock);
 	return fits;
 }

@@ -384,6 +384,21 @@ static void a_full_ring_waits(void **state)
 		assert_int_equal(host.screen[i], 'a' + i % 26);
 }
 
+/* The port and the SBI's calls write to one console: where one finds room, the other still waits.
+ */
+static void who_waits_is_called_although_another_writes(void **state)
+{
+	(void)state;
+	start(false, false, 1);
+	host.room = 0;
+	while (console_put(&vms[0].console, 'x'))
+		;
+	host.room = 1000;
+	assert_true(console_put(&vms[0].console, 'y'));
+	settle(1);
+	assert_int_equal(vms[0].calls, 1);
+}
+
 /* Who waits for a terminal that turns away must not wait for ever. */
 static void turning_away_frees_who_waits(void **state)
 {
@@ -888,6 +903,7 @@ int main(void)
 		TEST(switching_replays),
 		TEST(replay_tells_what_was_dropped),
 		TEST(a_full_ring_waits),
+		TEST(who_waits_is_called_although_another_writes),
 		TEST(turning_away_frees_who_waits),
 		TEST(one_vm_does_not_take_the_hart),
 		TEST(one_vm_in_all_mode_is_raw),
