@@ -8,14 +8,16 @@
  *   - sleeps are not too short, the clock of the kernel keeps to the counter, ticks arrive;
  *   - it prints a numbered line for each slice of time, in which the test finds gaps and changes.
  *
- * Words on the kernel's command line, in ms since boot: selfcheck.start=MS, when to begin (default:
- * at once), selfcheck.end=MS, how long to go on (at least 2 s); selfcheck.slice=MS, the time
- * between two lines (default 250).
+ * It ends when something is typed. Words on the kernel's command line, in ms since boot:
+ * selfcheck.start=MS, when to begin (default: at once); selfcheck.end=MS, when to end at the
+ * latest; selfcheck.slice=MS, the time between two lines (default 250).
  *
  *     selfcheck: begin pages=N
- *     selfcheck: line N at MS work W ticks T late US HASH    pages verified in this slice, timer
- *                                                            interrupts so far, the lateness of one
- * sleep selfcheck: ok ... or selfcheck: FAILED: what is wrong
+ *     selfcheck: line N at MS work W ticks T late US HASH
+ *     selfcheck: ok ... or selfcheck: FAILED: what is wrong
+ *
+ * A line tells how many pages were verified in its slice, the timer's interrupts so far, and how
+ * late a sleep ended.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,6 +38,7 @@
 #define CLOCK_MONOTONIC 1
 #define TCGETS		0x5401
 #define TCSETS		0x5402
+#define FIONREAD	0x541b
 #define PROT_READ_WRITE 3
 #define MAP_ANONYMOUS	0x22 /* and private */
 
@@ -44,7 +47,7 @@
 #define NS_PER_MS     1000000UL
 #define NS_PER_TICK   100UL /* of rdtime: virt's 10 MHz */
 #define NAP_NS	      (2 * NS_PER_MS)
-#define SPAN_MIN_NS   (2000 * NS_PER_MS)
+#define NEVER_MS      (UINT64_MAX / NS_PER_MS)
 #define PAGES_A_LOOK  64	      /* between two looks at the clock */
 #define SHARE_OF_FREE 70	      /* per cent of the free memory */
 #define DRIFT_PER_10K 20	      /* the clocks may differ by 0.2 %, */
@@ -160,6 +163,13 @@ static void make_terminal_quiet(void)
 		return;
 	termios.input = termios.local = 0;
 	call4(SYS_ioctl, 0, TCSETS, (long)&termios, 0);
+}
+
+static bool is_anything_typed(void)
+{
+	int count = 0;
+
+	return call4(SYS_ioctl, 0, FIONREAD, (long)&count, 0) == 0 && count > 0;
 }
 
 static void nap(uint64_t ns)
@@ -370,7 +380,7 @@ static void say_line(uint64_t n, uint64_t at, uint64_t work, uint64_t ticks, uin
 void _start(void)
 {
 	uint64_t start = option("selfcheck.start", 0) * NS_PER_MS;
-	uint64_t last = option("selfcheck.end", 0) * NS_PER_MS;
+	uint64_t last = option("selfcheck.end", NEVER_MS) * NS_PER_MS;
 	uint64_t slice = option("selfcheck.slice", 250) * NS_PER_MS;
 	uint64_t counter_start, lines = 0, ticks;
 
@@ -383,9 +393,7 @@ void _start(void)
 	start = now();
 	counter_start = counter();
 	ticks = timer_interrupts();
-	if (last < start + SPAN_MIN_NS)
-		last = start + SPAN_MIN_NS;
-	for (uint64_t at = start; at < last; lines++) {
+	for (uint64_t at = start; at < last && !is_anything_typed(); lines++) {
 		uint64_t late = check_sleep();
 		uint64_t work = work_until(at + slice);
 		uint64_t seen = timer_interrupts();
