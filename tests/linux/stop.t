@@ -10,13 +10,14 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
 import linux  # noqa: E402
 
-# acpid is there by then, or a moment later.
+# The button is pressed when acpid listens.
 SCRIPT = """\
 wait guest output ":~# " 200
-sleep 1
+send guest "until ls -l /proc/[0-9]*/fd | grep -q /dev/input/event; do sleep 0.2; done; echo listens"
+wait guest output "\\nlistens" 100
 stop guest
-wait guest output "doppel-init: power button" 60
-wait guest off 60
+wait guest output "doppel-init: power button" 100
+wait guest off 100
 quit
 """
 

@@ -16,7 +16,7 @@ from linux import Tap  # noqa: E402,F401
 
 PROGRAM = ROOT / "build" / "guest" / "inspected.elf"
 ROLES = ROOT / "build" / "guest" / "vm-roles.elf"
-TIMEOUT = 240  # seconds; only a hang takes so long
+TIMEOUT = 600  # seconds; only a hang takes so long
 PROMPT = "doppel> "
 
 

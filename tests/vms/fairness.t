@@ -20,7 +20,7 @@ import machines  # noqa: E402
 
 TAP = machines.Tap()
 MS = 1000  # rounds
-TRIES = 3
+TRIES = 10
 
 
 class Shares(machines.Run):
