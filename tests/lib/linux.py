@@ -12,7 +12,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 KERNEL = ROOT / "build" / "guest" / "Image"
 INITRD = ROOT / "build" / "guest" / "initramfs.cpio.gz"
-TIMEOUT = 240  # seconds; only a hang takes so long
+TIMEOUT = 600  # seconds; only a hang takes so long
 
 
 class Tap:

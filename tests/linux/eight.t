@@ -15,7 +15,7 @@ import linux  # noqa: E402
 
 TAP = linux.Tap()
 NAMES = ["ada", "barbara", "edsger", "gerald", "grace", "ken", "melinda", "robert"]
-TIMEOUT = 240  # seconds; only a hang takes so long
+TIMEOUT = 600  # seconds; only a hang takes so long
 
 
 def run(qemu):

@@ -53,7 +53,7 @@ class Scripted:
             commands.write_text("\n".join(script) + "\n")
             done = subprocess.run(
                 [str(machines.ROOT / "doppel"), "run", str(description), "--script", str(commands),
-                 "--qemu", qemu, "--timeout", "170", *args],
+                 "--qemu", qemu, "--timeout", str(machines.TIMEOUT), *args],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
         self.status = done.returncode
         self.text = done.stdout.decode(errors="replace").replace("\r", "")
@@ -88,8 +88,8 @@ def test_nothing_leaks(qemu, label):
 def test_ram_is_cleared(qemu, label):
     """Nobody finds in his RAM what another VM left there."""
     vms = [("first", 1, "mark", ""), ("second", 1, "look", "")]
-    script = ["create first", "start first", "wait first off 20", "destroy first",
-              "create second", "start second", "wait second off 20", "quit"]
+    script = ["create first", "start first", "wait first off 100", "destroy first",
+              "create second", "start second", "wait second off 100", "quit"]
     run = Scripted(qemu, vms, script)
     TAP.ok(run.status == 0 and "] marked\n" in run.text and "] words that are not 0: 0\n" in run.text,
            "RAM of another VM is cleared, " + label, run.tail)
@@ -127,8 +127,8 @@ def storm(number):
     for victim in victims:
         script += {"paused": ["resume " + victim.name], "killed": ["start " + victim.name]}.get(victim.state, [])
     for victim in victims:
-        script.append('wait %s output "storm alive" 30' % victim.name)
-    script.append('wait keeper output "storm alive" 30')
+        script.append('wait %s output "storm alive" 100' % victim.name)
+    script.append('wait keeper output "storm alive" 100')
     return script, expected
 
 

@@ -16,7 +16,7 @@ import linux  # noqa: E402
 from linux import Tap, lines_of  # noqa: E402,F401
 
 PROGRAM = ROOT / "build" / "guest" / "vm-roles.elf"
-TIMEOUT = 180  # seconds; only a hang takes so long
+TIMEOUT = 500  # seconds; only a hang takes so long
 F_SETPIPE_SZ = 1031  # fcntl.F_SETPIPE_SZ of newer Pythons
 PIPE_SIZE = 4096  # so that it is soon full when nobody reads
 

@@ -18,7 +18,7 @@ import machines  # noqa: E402
 TAP = machines.Tap()
 VMS = 64
 # Each VM is told to go on when all have filled their RAM, and have slept for a while.
-SCRIPT = "".join(["wait vm%d output filled 60\n" % n for n in range(VMS)] + ["sleep 1\n"] +
+SCRIPT = "".join(["wait vm%d output filled 300\n" % n for n in range(VMS)] + ["sleep 1\n"] +
                  ["send vm%d go\n" % n for n in range(VMS)])
 LIMIT = 128 << 10   # bytes beyond its RAM for an idle VM
 FILLED = re.compile(r"^(\d+) check (\d+): filled (\d+) KiB$")
