@@ -173,7 +173,7 @@ def test(qemu, label):
        "DHCP gives the addresses that are described")
     ok(run.said("one", r"eth1 has (.*)") == "10.0.2.15 255.255.255.0 router=10.0.2.2 dns=10.0.2.3 host=one",
        "and on nat the next one, with router and name server")
-    ok([run.said(vm, r"(ping.*)") for vm in ("one", "two")] == ["ping 5 large 5"] * 2,
+    ok([run.said(vm, r"(ping.*)") for vm in ("one", "two")] == ["ping yes large yes"] * 2,
        "they reach each other, with fragments, too")
     ok(data["one"] and data["one"] == run.said("two", r"from peer (\w+)"), "%d MiB go from one to two" % MIB)
     ok(data["two"] and data["two"] == run.said("one", r"from peer (\w+)"), "%d MiB go from two to one" % MIB)
@@ -183,7 +183,7 @@ def test(qemu, label):
     ok(run.said("two", r"heard of (.*)") == "10.9.0.67",
        "a frame with another's source address arrives nowhere, an honest one does")
     ok(run.said("one", "(the address can be changed)") is None, "the driver may not choose another address")
-    ok(run.said("one", r"again (\d)") == "5", "the driver goes, and comes back")
+    ok(run.said("one", r"again (.*)") == "yes", "the driver goes, and comes back")
     ok(seen["one"].get("spoofed") == LIES and seen["two"].get("spoofed") == 0
        and all(counts.get("refused") == 0 and counts.get("in-flight") == 0 for counts in seen.values()),
        "what was dropped is counted, and nothing else was")
