@@ -37,7 +37,8 @@ struct host_net *host_net_get(unsigned index);
 void host_net_info(struct host_net *net, struct host_net_info *info);
 
 /*
- * Who takes the frames that arrive, until it returns. Called on the hart that has the interrupt,
+ * Who takes the frames that arrive. A frame stays where it is until flush, below, has returned; if
+ * there is none, until receive has. Called on the hart that has the interrupt,
  * or a moment later on one that a timer has fired on; no lock held, one frame at a time. Without a
  * receiver they are dropped. Frames are whole: the header says nothing of open checksums or large
  * segments.

@@ -24,6 +24,8 @@
 #define IPV4_TARGET	16U
 #define IPV6_HEADER	40U
 #define IPV6_SIZE	4U
+#define IPV6_NEXT	6U
+#define IPV6_SOURCE	8U
 #define PROTOCOL_TCP	6U
 #define PROTOCOL_UDP	17U
 

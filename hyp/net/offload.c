@@ -2,18 +2,9 @@
 /* Checksums and large TCP segments in software, for receivers that take none. */
 #include "net/offload.h"
 #include "lib/string.h"
+#include "net/tcp.h"
 
 #define MAX_PLAIN (NET_MTU_FRAME + NET_VLAN_TAG)
-
-/* The TCP header (RFC 9293): offsets into it, and flags. */
-#define TCP_MIN_HEADER	20U
-#define TCP_SEQUENCE	4U
-#define TCP_DATA_OFFSET 12U
-#define TCP_FLAGS	13U
-#define TCP_CHECKSUM	16U
-#define TCP_FIN		0x01U
-#define TCP_PSH		0x08U
-#define TCP_CWR		0x80U
 
 static bool is_ipv4_tcp(const u8 *head, u32 l3, u32 l4)
 {

@@ -263,14 +263,18 @@ static enum net_result give_whole(struct net_port *sender, struct net_port *port
 	return give(sender, port, &frame);
 }
 
+static struct offload_takes takes(const struct net_port *port)
+{
+	return (struct offload_takes){ port->takes_csum, port->takes_tso4, port->takes_tso6 };
+}
+
 /* Whatever a packet leaves to its receiver that this one cannot do is done before. */
 static enum net_result give_packet(struct net_port *sender, struct net_port *port,
 				   const struct net_packet *packet)
 {
 	struct offload offload;
-	struct offload_takes takes = { port->takes_csum, port->takes_tso4, port->takes_tso6 };
 
-	if (!offload_plan(packet, takes, &offload)) {
+	if (!offload_plan(packet, takes(port), &offload)) {
 		port_count(sender ? &sender->dropped_other : &port->dropped_other, 1);
 		return NET_DONE;
 	}
@@ -486,7 +490,20 @@ static void receive(struct net_switch *net, const struct net_packet *packet)
 	}
 }
 
-static const struct uplink_user uplink_user = { receive, flush };
+static struct offload_takes receiver_takes(struct net_switch *net, const u8 *frame)
+{
+	struct offload_takes what = { false, false, false };
+	struct net_port *to;
+
+	spin_lock(&net->lock);
+	to = find(net, mac_key(frame));
+	if (to)
+		what = takes(to);
+	spin_unlock(&net->lock);
+	return what;
+}
+
+static const struct uplink_user uplink_user = { receive, receiver_takes, flush };
 
 void switch_set_uplink(struct net_switch *net, unsigned host_net_index)
 {

@@ -11,7 +11,7 @@
 #include "drivers/host_net.h"
 #include "lib/string.h"
 #include "mem/page.h"
-#include "net/offload.h"
+#include "net/coalesce.h"
 #include "net/port.h"
 
 #define NR_SLOTS 256U
@@ -48,7 +48,8 @@ struct uplink {
 	struct slot *pending, **pending_end; /* the device has no room for them yet */
 	u32 needs_kick;			     /* atomic */
 	struct list waiters;
-	struct net_port port; /* as others see it */
+	struct net_port port;	    /* as others see it */
+	struct coalescer coalescer; /* without the lock: frames arrive one at a time */
 	struct slot slots[NR_SLOTS];
 };
 
@@ -318,19 +319,38 @@ static void receive(void *ctx, const struct virtio_net_header *header, const voi
 		port_count(&uplink->port.dropped_other, 1);
 		return;
 	}
+	port_count(&uplink->port.sent, 1);
+	port_count(&uplink->port.bytes_sent, size);
+	if (!header->flags && !header->gso_type && coalesce(&uplink->coalescer, data, size))
+		return;
+	coalesce_flush(&uplink->coalescer);
 	frame.header = *header;
 	frame.pieces[0] = (struct net_piece){ data, HPA(0), size };
 	frame.nr_pieces = 1;
 	frame.size = size;
-	port_count(&uplink->port.sent, 1);
-	port_count(&uplink->port.bytes_sent, size);
 	uplink->user->receive(uplink->net, &packet);
+}
+
+static void deliver(void *ctx, const struct net_packet *packet)
+{
+	struct uplink *uplink = ctx;
+
+	uplink->user->receive(uplink->net, packet);
+}
+
+static bool is_wanted(void *ctx, const u8 *frame, unsigned version)
+{
+	struct uplink *uplink = ctx;
+	struct offload_takes takes = uplink->user->takes(uplink->net, frame);
+
+	return takes.csum && (version == 4 ? takes.tso4 : takes.tso6);
 }
 
 static void flush(void *ctx)
 {
 	struct uplink *uplink = ctx;
 
+	coalesce_flush(&uplink->coalescer);
 	uplink->user->flush(uplink->net);
 }
 
@@ -348,6 +368,9 @@ struct uplink *uplink_create(unsigned index, const struct uplink_user *user, str
 	uplink->net = net;
 	uplink->takes = (struct offload_takes){ info.has_csum, info.has_tso4, info.has_tso6 };
 	uplink->pending_end = &uplink->pending;
+	uplink->coalescer.deliver = deliver;
+	uplink->coalescer.is_wanted = is_wanted;
+	uplink->coalescer.ctx = uplink;
 	list_init(&uplink->waiters);
 	for (unsigned i = 0; i < NR_SLOTS; i++) {
 		uplink->slots[i].uplink = uplink;

@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The real machine's interface as a port of a switch. What is sent is not copied, but for headers:
- * the real device reads the sender's memory. What arrives is copied once, into guests.
+ * the real device reads the sender's memory. What arrives is copied once, into guests; segments of
+ * a TCP stream that arrive together are given to them as one.
  *
  * Its lock is a leaf, but for the driver's. Functions of ports are called without it.
  */
 #ifndef DOPPEL_UPLINK_H
 #define DOPPEL_UPLINK_H
 
-#include "net/frame.h"
+#include "net/offload.h"
 
 struct uplink;
 
 /* What the switch does with frames that arrive: without locks, on the hart of the interrupt. */
 struct uplink_user {
 	void (*receive)(struct net_switch *net, const struct net_packet *packet);
+	/* What the port at which a frame will arrive takes; nothing, if it is not one port. */
+	struct offload_takes (*takes)(struct net_switch *net, const u8 *frame);
 	void (*flush)(struct net_switch *net);
 };
 

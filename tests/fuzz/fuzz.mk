@@ -11,6 +11,7 @@ FUZZ_rng := hyp/virtio/rng.c
 FUZZ_net := $(wildcard hyp/virtio/net*.c) $(filter-out hyp/net/switch.c,$(wildcard hyp/net/*.c)) \
 	hyp/core/rate_limit.c
 FUZZ_offload := hyp/net/offload.c hyp/net/frame.c
+FUZZ_coalesce := hyp/net/coalesce.c hyp/net/offload.c hyp/net/frame.c
 FUZZ_dhcp := hyp/net/dhcp.c hyp/net/frame.c
 
 FUZZ_COMMON := tests/fuzz/harness.c hyp/virtio/device.c hyp/virtio/virtq.c \

@@ -671,6 +671,54 @@ static void test_uplink_with_offloads(void **state)
 	stop(1);
 }
 
+/* A segment as it arrives from outside. */
+static u8 *arrive(unsigned to, u32 sequence)
+{
+	u8 *data = malloc(54 + 1000);
+
+	make_tcp(0, mac_of(to), 1000);
+	memcpy(bytes + 6, outside, 6);
+	put_be16(bytes + 16, 1040);
+	put_be16(bytes + 24, 0);
+	put_be16(bytes + 24, (u16)~ref_sum(0, bytes + 14, 20));
+	put_be32(bytes + 38, sequence);
+	bytes[47] = 0x10;
+	put_be16(bytes + 50, 0);
+	put_be16(bytes + 50, (u16)~ref_transport_sum(bytes + 14, bytes + 34, 1020, 6));
+	memcpy(data, bytes, 54 + 1000);
+	host.receive(host.ctx, &(struct virtio_net_header){ 0 }, data, 54 + 1000);
+	return data;
+}
+
+/* Segments for who takes large ones become one; for others they stay what they are. */
+static void test_segments_from_outside(void **state)
+{
+	u8 *kept[6];
+
+	(void)state;
+	start(2, true);
+	devices[1].port.takes_csum = devices[1].port.takes_tso4 = true;
+	kept[0] = arrive(0, 1000);
+	kept[1] = arrive(0, 2000);
+	assert_int_equal(devices[0].nr, 2);
+	kept[2] = arrive(1, 1000);
+	kept[3] = arrive(1, 2000);
+	kept[4] = arrive(1, 3000);
+	assert_int_equal(devices[1].nr, 0);
+	host.flush(host.ctx);
+	assert_int_equal(devices[1].nr, 1);
+	assert_int_equal(devices[1].flushes, 1);
+	assert_int_equal(devices[1].last_size, 54 + 3000);
+	assert_int_equal(devices[1].last_header.gso_type, VIRTIO_NET_GSO_TCPV4);
+	assert_memory_equal(devices[1].last + 54 + 2000, kept[4] + 54, 1000);
+	devices[1].port.takes_tso4 = false;
+	kept[5] = arrive(1, 4000);
+	assert_int_equal(devices[1].nr, 2);
+	for (unsigned i = 0; i < ARRAY_SIZE(kept); i++)
+		free(kept[i]);
+	stop(2);
+}
+
 /* --- The uplink's room */
 
 /* What is all headers is copied with them: the sender need not wait for it. */
@@ -1152,6 +1200,7 @@ int main(void)
 		cmocka_unit_test(test_room_for_a_part),
 		cmocka_unit_test(test_cut_for_the_uplink),
 		cmocka_unit_test(test_uplink_with_offloads),
+		cmocka_unit_test(test_segments_from_outside),
 		cmocka_unit_test(test_short_frames),
 		cmocka_unit_test(test_pending),
 		cmocka_unit_test(test_quota),

@@ -68,8 +68,9 @@ UNIT_CFLAGS_virtq := -DWINDOW_BASE=0UL \
 UNIT_virtio_device := hyp/virtio/device.c hyp/virtio/virtq.c $(GUEST_MEMORY)
 UNIT_CFLAGS_virtio_device := -DWINDOW_BASE=0UL
 UNIT_offload := hyp/net/offload.c hyp/net/frame.c
+UNIT_coalesce := hyp/net/coalesce.c hyp/net/offload.c hyp/net/frame.c
 UNIT_dhcp := hyp/net/dhcp.c hyp/net/frame.c
 UNIT_net := hyp/virtio/net.c hyp/virtio/net_send.c hyp/virtio/net_receive.c hyp/virtio/net_filter.c \
 	hyp/virtio/device.c hyp/virtio/virtq.c hyp/core/rate_limit.c
 UNIT_switch := hyp/net/switch.c hyp/net/uplink.c hyp/net/dhcp.c hyp/net/offload.c hyp/net/frame.c \
-	hyp/net/mac_table.c tests/unit/fake/pages.c
+	hyp/net/coalesce.c hyp/net/mac_table.c tests/unit/fake/pages.c
