@@ -10,6 +10,7 @@
 #include "net/switch.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -1183,6 +1184,49 @@ static void test_several_harts(void **state)
 	assert_int_equal(nr_timers(), 0);
 }
 
+/* --- Detaching while another hart is in deliver() */
+
+static _Atomic bool is_in_deliver, is_detached;
+static bool was_detached_meanwhile;
+
+static bool slow_deliver(struct net_port *port, const struct net_frame *f)
+{
+	(void)f;
+	is_in_deliver = true;
+	while (__atomic_load_n(&port->link.next, __ATOMIC_ACQUIRE) != &port->link)
+		sched_yield(); /* until it is being detached */
+	for (unsigned i = 0; i < 1000 && !is_detached; i++)
+		sched_yield();
+	was_detached_meanwhile = is_detached;
+	return true;
+}
+
+static void *detach_first(void *arg)
+{
+	(void)arg;
+	while (!is_in_deliver)
+		sched_yield();
+	switch_detach(&devices[1].port);
+	is_detached = true;
+	return NULL;
+}
+
+static void test_detach_waits(void **state)
+{
+	static const struct net_port_ops slow = { slow_deliver, flush, sent, writable };
+	pthread_t thread;
+
+	(void)state;
+	start(2, false);
+	devices[1].port.ops = &slow;
+	assert_int_equal(pthread_create(&thread, NULL, detach_first, NULL), 0);
+	assert_int_equal(send_to(0, 1), NET_DONE);
+	pthread_join(thread, NULL);
+	assert_true(is_detached);
+	assert_false(was_detached_meanwhile);
+	stop(1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1215,6 +1259,7 @@ int main(void)
 		cmocka_unit_test(test_dhcp),
 		cmocka_unit_test(test_for_each),
 		cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_detach_waits),
 		cmocka_unit_test(test_several_harts),
 	};
 
