@@ -204,7 +204,8 @@ def test_initramfs():
     """the initramfs: modules with what they need, decompressed; the same bytes every time"""
     with Launcher() as box:
         modules = {"virtio_mmio": "", "virtio_blk": "", "virtio-rng": "", "virtio_balloon": "",
-                   "virtio_net": "a-b,core", "a_b": "deep", "deep": "", "altera_ps2": "serio", "serio": "", "evdev": ""}
+                   "virtio_net": "a-b,core", "a_b": "deep", "deep": "", "altera_ps2": "serio",
+                   "serio": "", "evdev": ""}
         for name, needs in modules.items():
             box.put("m/1.2/kernel/x/%s.ko.xz" % name,
                     lzma.compress(b"ELF\0license=GPL\0depends=%s\0more" % needs.encode()))
