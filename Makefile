@@ -45,7 +45,7 @@ CFLAGS = -std=gnu11 $(WARNINGS) -O2 -g -march=$(MARCH) -mabi=lp64 -mcmodel=medan
 	-fomit-frame-pointer -Ihyp -I. -I$(BUILD)
 # Guest values enter in these folders: no silent narrowing.
 $(BUILD)/hyp/dev/% $(BUILD)/hyp/vplic/% $(BUILD)/hyp/sbi/% $(BUILD)/hyp/run/% \
-	$(BUILD)/hyp/vm/% $(BUILD)/hyp/net/%: CFLAGS += -Wconversion
+	$(BUILD)/hyp/vm/% $(BUILD)/hyp/net/% $(BUILD)/hyp/virtio/%: CFLAGS += -Wconversion
 
 SOURCES := $(sort $(wildcard boot/*.c boot/*.S platform/qemu-virt/*.c hyp/*/*.c hyp/*/*.S))
 SOURCES := $(filter-out hyp/vcpu/asm_offsets.c,$(SOURCES))

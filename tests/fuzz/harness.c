@@ -21,6 +21,14 @@ void fuzz_check(bool holds, const char *what)
 	abort();
 }
 
+/* What is freed is watched for a while; each input frees much. */
+const char *__asan_default_options(void);
+
+const char *__asan_default_options(void)
+{
+	return "quarantine_size_mb=4";
+}
+
 /* --- The guest's RAM */
 
 static struct guest_memory memory;
