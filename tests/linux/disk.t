@@ -128,6 +128,10 @@ write() {
 echo "below: $(write 100)"
 echo "above: $(write 40000)"
 echo "after: $(write 200)"
+now() { cut -d " " -f 1 /proc/uptime | tr -d .; }
+begin=$(now)
+dd if=vde of=/dev/null bs=4k count=100 iflag=direct 2>/dev/null
+echo "limited: $(($(now) - begin))"
 echo "end: of it"
 """
 
@@ -160,13 +164,14 @@ def test_transfers(qemu, label):
             file.truncate(256 * MIB)
         jobs = "\n".join("copy %d %d %d %d &" % copy for copy in COPIES)
         machine.vm("guest", TRANSFERS.replace("COPY", jobs), (disk, 'serial = "DATA-1";'),
-                   (read_only, "read-only;"), (large, ""))
+                   (read_only, "read-only;"), (large, ""),
+                   (read_only, "read-only; rate-iops = <100>;"))
         machine.run(limited(qemu, directory, 128 * 1024), *program("guest"),
                     'wait guest output "end: of it" 800',
                     "devices guest disk1", "quit")
         want = copied(before)
         TAP.ok(machine.status == 0 and not machine.complaints,
-               "a guest with four disks, to its end, " + label, machine.tail)
+               "a guest with five disks, to its end, " + label, machine.tail)
         TAP.ok(machine.said("guest", "read") == [sha(before) + "  -"],
                "it reads what the image holds, " + label, machine.tail)
         TAP.ok(disk.read_bytes() == want, "the image holds what four jobs wrote at once, " + label,
@@ -183,6 +188,10 @@ def test_transfers(qemu, label):
         TAP.ok(machine.said("guest", "ro") == ["1"] and machine.said("guest", "refused") == ["yes"]
                and read_only.read_bytes() == kept, "a read-only disk stays as it is, " + label,
                machine.tail)
+        limited_for = [int(x) for x in machine.said("guest", "limited")]
+        TAP.ok(len(limited_for) == 1 and limited_for[0] >= 80,
+               "100 requests, 100 of them a second and 10 at first, take 0.9 s at least, " + label,
+               "%s cs\n%s" % (limited_for, machine.tail))
         TAP.ok([machine.said("guest", x) for x in ("below", "above", "after")]
                == [["0"], ["1"], ["0"]], "an error is told, and goes no further, " + label,
                machine.tail)
