@@ -49,9 +49,9 @@ struct vm_boot {
 #define VM_RAM_LEAVING 256
 
 struct vm_ram {
-	struct spinlock lock;	     /* inside a device's; outside those of memory */
-	unsigned nr_leaving;	     /* granules that are in no table any more, but maybe in a TLB */
-	bool is_flushed;	     /* and harts have been told so */
+	struct spinlock lock; /* inside a device's; outside those of memory */
+	unsigned nr_leaving;  /* granules that are in no table any more, but maybe in a TLB */
+	bool is_flushed;      /* and harts have been told so */
 	u32 leaving[VM_RAM_LEAVING]; /* offsets / 2 MiB */
 	u64 short_since;	     /* ticks; 0: no vCPU waits for RAM */
 };
