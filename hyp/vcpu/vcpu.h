@@ -79,9 +79,8 @@ enum fate {
 #define REQUEST_FENCE	 BIT(2) /* look into the mailbox */
 #define REQUEST_STOP	 BIT(3) /* the VM ends: leave the scheduler */
 #define REQUEST_LOOK	 BIT(4) /* an interrupt of the hart was handled: time and turns may be over */
-#define REQUEST_RELOAD	 BIT(6) /* the VM's translation was renewed: leave the hart, and come back \
-				 */
-#define REQUEST_SERVICE BIT(5)	/* a device of the VM has work that is done in the VM's own time */
+#define REQUEST_SERVICE	 BIT(5) /* a device of the VM has work that is done in the VM's own time */
+#define REQUEST_RELOAD	 BIT(6) /* the translation was renewed: leave the hart, and come back */
 
 /* The clock of a VM: all its vCPUs have the same. */
 struct guest_clock {
