@@ -129,7 +129,7 @@ include tests/fuzz/fuzz.mk
 FAST_TESTS = $(sort $(UNIT_PROGRAMS) $(FUZZ_PROGRAMS)) $(sort $(wildcard tests/launcher/*.t \
 	tests/guest/*/*.t tests/vms/*.t) tests/monitor/script.t)
 LINUX_TESTS = $(sort $(wildcard tests/linux/*.t tests/isolation/*.t) tests/monitor/session.t)
-SLOW_TESTS := tests/model/models.t tests/isolation/defences
+SLOW_TESTS := tests/model/models.t tests/isolation/defences tests/linux/net.t
 PROVE = DOPPEL_QEMUS="$$(tools/emulators)" prove -j$$(nproc) --timer
 
 test-setup:
@@ -155,7 +155,7 @@ prove-all: all guests unit fuzz-programs
 	@$(PROVE) $(FAST_TESTS) $(LINUX_TESTS)
 
 prove-slow: all guests unit
-	@$(PROVE) -j1 $(SLOW_TESTS)
+	@DOPPEL_NET_MIB=64 $(PROVE) -j1 $(SLOW_TESTS)
 
 .PHONY: bench
 bench: test-setup

@@ -23,7 +23,7 @@ import linux  # noqa: E402
 
 TAP = linux.Tap()
 TIMEOUT = int(os.environ.get("DOPPEL_TEST_TIMEOUT", "600"))  # seconds; only a hang takes so long
-MIB = int(os.environ.get("DOPPEL_NET_MIB", "64"))  # that each VM gets from the other
+MIB = int(os.environ.get("DOPPEL_NET_MIB", "8"))  # that each VM gets from the other
 PART = max(1, MIB // 4)  # MiB to and from outside
 
 MACS = {"one": bytes.fromhex("525400000001"), "two": bytes.fromhex("525400000002")}
