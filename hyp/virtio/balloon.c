@@ -21,6 +21,7 @@ enum { INFLATE, DEFLATE, REPORTING_BY_COUNT, UNUSED, REPORTING, NR_QUEUES };
 #define PFNS_PER_CHAIN	256	/* Linux's */
 #define MAX_CHAIN_SIZE	KIB(64) /* bytes: of more page numbers, the rest is not looked at */
 #define RETRY_NS	10000000
+#define BACK_PER_TURN	MIB(16) /* of RAM that comes back, and is cleared */
 
 struct balloon {
 	struct virtio_device device;
@@ -55,10 +56,12 @@ static bool page_of(const struct balloon *balloon, u32 pfn, gpa_t *page)
 	return guest_memory_contains(balloon->device.memory, *page, 1UL << PAGE_SHIFT);
 }
 
-/* All pages of a chain. False: there is no RAM for one that is wanted. */
+/* All pages of a chain. False: there is no RAM for one that is wanted, or much had to be cleared:
+ * the chain is to be looked at again. */
 static bool move_pages(struct balloon *balloon, struct virtq *q, bool inflate)
 {
 	void *vm = balloon->device.vm;
+	u64 before = balloon->ops->present(vm);
 	u32 at = 0, size;
 
 	while (at < MAX_CHAIN_SIZE &&
@@ -71,7 +74,8 @@ static bool move_pages(struct balloon *balloon, struct virtq *q, bool inflate)
 				continue;
 			if (inflate)
 				balloon->ops->give_page(vm, page);
-			else if (!balloon->ops->want_page(vm, page))
+			else if (!balloon->ops->want_page(vm, page) ||
+				 balloon->ops->present(vm) > before + BACK_PER_TURN)
 				return false;
 			*(inflate ? &balloon->inflated : &balloon->deflated) += 1;
 		}

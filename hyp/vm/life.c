@@ -342,7 +342,9 @@ bool vm_vcpu_is_off(struct vcpu *vcpu)
 		snprintf(vm->kill_reason, sizeof(vm->kill_reason),
 			 "the guest stopped its last hart");
 	}
-	spin_unlock(&vm->lock);
+	if (!was_last)
+		vm_virtio_pass_on(vm);
+	spin_unlock(&vm->lock); /* from here on the VM may be ended by others, and gone */
 	return was_last;
 }
 

@@ -4,6 +4,7 @@
 #include "core/timer.h"
 #include "lib/format.h"
 #include "lib/string.h"
+#include "riscv/io.h"
 #include "riscv/sbi_abi.h"
 #include "vcpu/interrupts.h"
 #include "virtio/blk.h"
@@ -31,11 +32,22 @@ static void ask_for_service(struct virtio_device *device)
 {
 	struct vm *vm = device->vm;
 
+	fence_full(); /* either this sees that a vCPU is off, or that sees what is asked for */
 	for_each_vcpu (vcpu, vm) {
 		if (__atomic_load_n(&vcpu->hsm_state, __ATOMIC_RELAXED) != SBI_HSM_STOPPED) {
 			vcpu_request(vcpu, REQUEST_SERVICE);
 			return;
 		}
+	}
+}
+
+void vm_virtio_pass_on(struct vm *vm)
+{
+	fence_full();
+	for (unsigned i = 0; i < vm->nr_virtio; i++) {
+		if (__atomic_load_n(&vm->virtio[i]->needs_service, __ATOMIC_RELAXED) ||
+		    __atomic_load_n(&vm->virtio[i]->is_resetting, __ATOMIC_RELAXED))
+			ask_for_service(vm->virtio[i]);
 	}
 }
 

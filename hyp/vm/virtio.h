@@ -23,6 +23,9 @@ bool vm_virtio_wait_until_reset(struct vm *vm);
 /* The VM's console has input, or takes output again. No lock held. */
 void vm_virtio_console_ready(struct vm *vm);
 
+/* A vCPU is off: what devices have asked of it is another's to do. The VM's lock is held. */
+void vm_virtio_pass_on(struct vm *vm);
+
 /* Gives them back; they are reset. */
 void vm_virtio_destroy(struct vm *vm);
 
