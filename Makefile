@@ -3,7 +3,8 @@
 # make run         installs and obtains what is missing, builds, and boots Debian to a shell
 # make test        all tests, on both emulators, set-up included
 # make test-fast   those that boot no Linux
-# make test-slow   models of the concurrency, and whether the tests of isolation can fail
+# make test-slow   models of the concurrency, whether the tests of isolation can fail, power loss
+# make test-debian the installed Debian of make debian
 # make fuzz        libFuzzer on the devices of guests, FUZZ_SECONDS (an hour) on each
 # make bench       the benchmark report
 # make debian      a disk image with an installed Debian: build/guest/debian.img (docs/debian.md)
@@ -129,7 +130,8 @@ include tests/fuzz/fuzz.mk
 FAST_TESTS = $(sort $(UNIT_PROGRAMS) $(FUZZ_PROGRAMS)) $(sort $(wildcard tests/launcher/*.t \
 	tests/guest/*/*.t tests/vms/*.t) tests/monitor/script.t)
 LINUX_TESTS = $(sort $(wildcard tests/linux/*.t tests/isolation/*.t) tests/monitor/session.t)
-SLOW_TESTS := tests/model/models.t tests/isolation/defences tests/linux/net.t
+SLOW_TESTS := tests/model/models.t tests/isolation/defences tests/linux/net.t \
+	tests/linux/power-loss.t
 PROVE = DOPPEL_QEMUS="$$(tools/emulators)" prove -j$$(nproc) --timer
 
 test-setup:
@@ -148,6 +150,10 @@ test-slow: test-setup
 	@./doppel setup extra-packages
 	@$(MAKE) --no-print-directory prove-slow
 
+.PHONY: test-debian
+test-debian: test-setup debian
+	@$(PROVE) -j1 $(sort $(wildcard tests/debian/*.t))
+
 prove-fast: all guests unit fuzz-programs
 	@$(PROVE) $(FAST_TESTS)
 
@@ -155,7 +161,7 @@ prove-all: all guests unit fuzz-programs
 	@$(PROVE) $(FAST_TESTS) $(LINUX_TESTS)
 
 prove-slow: all guests unit
-	@DOPPEL_NET_MIB=64 $(PROVE) -j1 $(SLOW_TESTS)
+	@DOPPEL_NET_MIB=64 DOPPEL_KILLS=20 $(PROVE) -j1 $(SLOW_TESTS)
 
 .PHONY: bench
 bench: test-setup
