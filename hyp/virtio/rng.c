@@ -35,14 +35,19 @@ static void finish(struct rng *rng, u32 written)
 	virtio_notify_used(&rng->device, q);
 }
 
-/* Fills the first buffer of the chain: the driver learns how much it got. False: not RAM any more.
+/*
+ * Fills the first buffer of the chain that may be: the driver learns how much it got. False: there
+ * is none, or it is not RAM any more.
  */
 static bool submit(struct rng *rng)
 {
 	const struct virtq_buffer *buffer = &rng->chain.buffers[rng->chain.nr_readable];
-	u64 size = rng->chain.nr_writable ? MIN(buffer->size, MAX_REQUEST) : 0;
+	u64 size;
 
-	size = guest_pin(rng->device.memory, buffer->gpa, size, &rng->request.segment.start);
+	if (!rng->chain.nr_writable)
+		return false;
+	size = guest_pin(rng->device.memory, buffer->gpa, MIN(buffer->size, MAX_REQUEST),
+			 &rng->request.segment.start);
 	if (!size)
 		return false;
 	rng->gpa = buffer->gpa;
@@ -69,7 +74,7 @@ static void work(struct rng *rng)
 		rng->head = rng->chain.head;
 		if (!submit(rng))
 			finish(rng, 0);
-		if (n == VIRTQ_MAX_SIZE) {
+		if (n >= VIRTQ_MAX_SIZE) {
 			virtio_ask_for_service(device);
 			return;
 		}
