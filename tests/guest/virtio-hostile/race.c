@@ -9,6 +9,7 @@
 #define TRANSPORTS 7
 #define TRANSPORT  0x10001000UL /* the first */
 #define ACK	   0x064
+#define FRAME_SIZE 200
 
 static volatile bool is_over;
 
@@ -56,32 +57,49 @@ static void disturb(u64 hart)
 	}
 }
 
-/* Nothing is waited for: the other hart may have reset the device. */
+/* Nothing is waited for in these: the other hart may have reset the device. */
+
+static void use_nic(struct nic *nic, u64 number)
+{
+	u8 to[6];
+
+	if (!nic_open(nic, 0, 0))
+		return;
+	nic_address(to, NEIGHBOUR_A);
+	nic_frame(nic, to, ATTACK, number, FRAME_SIZE);
+	virtq_set(&nic->tx, 0, nic->sent, NIC_HEADER + FRAME_SIZE, 0, 0);
+	for (unsigned i = 0; i < 16; i++)
+		virtq_offer(&nic->tx, 0);
+	virtio_notify(&nic->device, 1);
+}
+
+/* One chain with one buffer, for a device and a queue. */
+static void use_device(u32 id, u64 features, unsigned queue, struct virtq *q, u64 buffer, u32 size)
+{
+	struct virtio device;
+
+	if (!virtio_find(id, 0, &device) ||
+	    !virtio_negotiate(&device, VIRTIO_F_VERSION_1 | features))
+		return;
+	virtq_start(q, &device, queue, 8);
+	virtio_go(&device);
+	virtq_set(q, 0, (void *)buffer, size, VIRTQ_WRITE, 0);
+	virtq_offer(q, 0);
+	virtio_notify(&device, queue);
+}
+
 static void use_devices(struct nic *nic, u64 *random)
 {
-	static struct virtq q;
-	struct virtio balloon;
-	u8 to[6];
+	static struct virtq reports, bytes;
+	u64 any = random_next(random);
 
 	if (disk_open(&disk, 0, VIRTIO_F_RING_RESET))
 		disk_load(&disk);
-	nic_address(to, NEIGHBOUR_A);
-	if (nic_open(nic, 0, 0)) {
-		nic_frame(nic, to, ATTACK, *random, 200);
-		virtq_set(&nic->tx, 0, nic->sent, NIC_HEADER + 200, 0, 0);
-		for (unsigned i = 0; i < 16; i++)
-			virtq_offer(&nic->tx, 0);
-		virtio_notify(&nic->device, 1);
-	}
-	if (virtio_find(VIRTIO_BALLOON, 0, &balloon) &&
-	    virtio_negotiate(&balloon, VIRTIO_F_VERSION_1 | BALLOON_F_REPORTING)) {
-		virtq_start(&q, &balloon, BALLOON_REPORTING, 8);
-		virtio_go(&balloon);
-		virtq_set(&q, 0, (void *)LOAD, LOAD_SIZE, VIRTQ_WRITE, 0);
-		virtq_offer(&q, 0);
-		virtio_notify(&balloon, BALLOON_REPORTING);
-	}
-	*(volatile u64 *)(LOAD + random_next(random) % LOAD_SIZE / 8 * 8) = 1;
+	use_nic(nic, any);
+	use_device(VIRTIO_RNG, 0, 0, &bytes, LOAD + any % LOAD_SIZE, 4096);
+	use_device(VIRTIO_BALLOON, BALLOON_F_REPORTING, BALLOON_REPORTING, &reports, LOAD,
+		   LOAD_SIZE);
+	*(volatile u64 *)(LOAD + (any >> 8) % LOAD_SIZE / 8 * 8) = any;
 }
 
 void attack_from_two_harts(struct nic *nic)
