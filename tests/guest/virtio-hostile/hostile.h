@@ -156,6 +156,7 @@ void attack_descriptors(void);			     /* queues.c */
 void attack_status(void);			     /* status.c */
 void attack_registers(void);			     /* status.c */
 void attack_under_load(void);			     /* load.c */
+void attack_by_reboot(void);			     /* load.c: at the very beginning */
 void attack_disk(void);				     /* requests.c */
 void attack_net(struct nic *nic, struct nic *watch); /* frames.c */
 void attack_console(void);			     /* others.c */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A disk that is at work: what is in flight comes to its end, or leaves no trace. */
 #include "hostile.h"
+#include "sbi.h"
 
 #define TRIES 200 /* until something is in flight when it matters */
 
@@ -132,6 +133,21 @@ static void report_under_load(void)
 	outcome("load", "pages that a disk writes to are reported free",
 		good ? "they stay" : "they are lost");
 	virtio_reset(&balloon);
+}
+
+/* RAM survives a reboot: a word before LOAD says that it has been. */
+void attack_by_reboot(void)
+{
+	const u64 magic = 0x4eb007edUL;
+	volatile u64 *was_here = (volatile u64 *)(LOAD - 8);
+
+	if (*was_here != magic) {
+		*was_here = magic;
+		require(disk_open(&disk, 0, 0), "a disk");
+		disk_load(&disk);
+		sbi_call2(SBI_EXT_SRST, SBI_SRST_RESET, SBI_SRST_COLD_REBOOT, 0);
+	}
+	outcome("load", "reboot", is_left_alone() ? "memory is left alone after it" : "written to");
 }
 
 void attack_under_load(void)

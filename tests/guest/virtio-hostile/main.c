@@ -45,6 +45,7 @@ static bool tell_neighbour(u8 kind)
 
 static void hostile(void)
 {
+	attack_by_reboot();
 	check(nic_open(&nic, 0, 0) && nic_open(&watch, 1, 0), "two interfaces");
 	check(disk_works(), "a disk");
 	check(tell_neighbour(HELLO), "the neighbour is there");
@@ -61,6 +62,8 @@ static void hostile(void)
 	attack_from_two_harts(&nic);
 	check(disk_works() && nic_open(&nic, 0, 0), "the devices work");
 	check(tell_neighbour(FAREWELL), "the neighbour still answers");
+	disk_open(&disk, 0, 0);
+	disk_load(&disk); /* the VM ends in the middle of it */
 }
 
 void guest_main(void)
