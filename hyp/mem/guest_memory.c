@@ -14,6 +14,7 @@ bool guest_memory_take(struct guest_memory *memory, gpa_t start, u64 size)
 	memory->nr_pieces = ram_pool_take(size, memory->pieces);
 	memory->start = start;
 	memory->size = memory->nr_pieces ? size : 0;
+	memory->frames = NULL;
 	return memory->nr_pieces != 0;
 }
 
