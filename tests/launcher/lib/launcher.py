@@ -72,7 +72,7 @@ class Launcher:
     def run(self, *arguments, fake="exit 0", stdin=b"", **environ):
         done = subprocess.run(self.command(*arguments), input=stdin, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, env=self.environment(fake, **environ),
-                              cwd=self.directory, timeout=60, check=False)
+                              cwd=self.directory, timeout=300, check=False)
         return Result(done.returncode, done.stdout, done.stderr.decode())
 
     def qemu(self):
