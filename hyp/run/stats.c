@@ -88,7 +88,7 @@ static u64 pages_of(u64 size)
 	return BIT(page_order(size));
 }
 
-/* All that vm_destroy() gives back to the page pool. */
+/* What vm_destroy() gives back to the page pool, but for virtio devices. */
 static u64 memory_of(const struct vm *vm)
 {
 	u64 vcpu = pages_of(sizeof(struct vcpu)) + (fp_vlenb ? pages_of(32 * fp_vlenb) : 0);

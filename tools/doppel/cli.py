@@ -144,7 +144,7 @@ def _add_run(verbs):
     mode.add_argument("--script", metavar="FILE",
                       help="run the monitor commands in FILE (- for standard input) at the start")
     mode.add_argument("--json", action="store_true",
-                      help="the monitor answers vms, info and stats in JSON, a line each")
+                      help="the monitor answers vms, info, stats and devices in JSON, a line each")
     mode.add_argument("--ctl", metavar="PATH",
                       help="make the control socket there")
     mode.add_argument("--stats", action="store_true", help="print counters at the end")
