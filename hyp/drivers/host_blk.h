@@ -7,7 +7,7 @@
 #include "lib/list.h"
 #include "lib/types.h"
 
-#define HOST_BLK_MAX_SEGMENTS 254U
+#define HOST_BLK_MAX_SEGMENTS 254U /* of one request: 256 descriptors, less header and status */
 
 struct host_blk;
 
@@ -16,7 +16,7 @@ struct host_blk_info {
 	u64 sectors;	 /* of 512 bytes */
 	u32 block_size;	 /* bytes; 512 unless the device says otherwise */
 	bool is_read_only, has_flush, has_discard, has_write_zeroes;
-	u32 max_discard_sectors, max_write_zeroes_sectors;
+	u32 max_discard_sectors, max_write_zeroes_sectors; /* in one request */
 	u64 reads, writes, flushes, others, errors, bytes_read, bytes_written, interrupts;
 };
 
@@ -36,8 +36,8 @@ struct host_blk_request {
 	struct list link; /* the driver's, with status */
 	u8 status;
 	enum host_blk_op op;
-	u64 sector;
-	u32 nr_sectors;
+	u64 sector;	/* of 512 bytes; the first */
+	u32 nr_sectors; /* of discard and write-zeroes */
 	bool may_unmap; /* write-zeroes */
 	const struct host_segment *segments;
 	unsigned nr_segments; /* at most HOST_BLK_MAX_SEGMENTS */
@@ -48,6 +48,8 @@ struct host_blk_request {
 /* The disk with that serial number, or NULL; the disk number index, NULL behind the last. */
 struct host_blk *host_blk_find(const char *serial);
 struct host_blk *host_blk_get(unsigned index);
+
+/* What the disk is, and what was counted since boot. Any lock but the driver's. */
 void host_blk_info(struct host_blk *disk, struct host_blk_info *info);
 
 /*
@@ -65,6 +67,8 @@ void host_blk_info(struct host_blk *disk, struct host_blk_info *info);
  * one: who wants a write flushed waits for it first.
  */
 void host_blk_submit(struct host_blk *disk, struct host_blk_request *request);
+
+/* Tells the device of what was submitted. Any lock. */
 void host_blk_kick(struct host_blk *disk);
 
 /* Collects what is completed, without an interrupt; for who waits. No lock held: it calls done. */

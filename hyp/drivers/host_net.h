@@ -34,14 +34,16 @@ struct host_net_frame {
 
 /* The interface number index; NULL behind the last. */
 struct host_net *host_net_get(unsigned index);
+
+/* What the interface is, and what was counted since boot. Any lock but the driver's. */
 void host_net_info(struct host_net *net, struct host_net_info *info);
 
 /*
  * Who takes the frames that arrive. A frame stays where it is until flush, below, has returned; if
- * there is none, until receive has. Called on the hart that has the interrupt,
- * or a moment later on one that a timer has fired on; no lock held, one frame at a time. Without a
- * receiver they are dropped. Frames are whole: the header says nothing of open checksums or large
- * segments.
+ * there is none, until receive has; size: its bytes, without the header. Called on the hart that
+ * has the interrupt, or a moment later on one that a timer has fired on; no lock held, one frame at
+ * a time. Without a receiver they are dropped. Frames are whole: the header says nothing of open
+ * checksums or large segments.
  */
 void host_net_set_receiver(struct host_net *net,
 			   void (*receive)(void *ctx, const struct virtio_net_header *header,
@@ -58,6 +60,8 @@ void host_net_set_flush(struct host_net *net, void (*flush)(void *ctx), void *ct
  * frames, and says that the link is down.
  */
 bool host_net_send(struct host_net *net, struct host_net_frame *frame);
+
+/* Tells the device of what was sent. Any lock. */
 void host_net_kick(struct host_net *net);
 
 #endif

@@ -16,6 +16,7 @@ struct host_rng_request {
 	void (*done)(struct host_rng_request *request, u32 size);
 };
 
+/* Whether the machine has such a device, and it has come up. */
 bool host_rng_is_there(void);
 
 /*

@@ -21,8 +21,8 @@ struct host_driver {
 };
 
 struct transport {
-	u64 base; /* of the registers, mapped one to one */
-	unsigned source;
+	u64 base;			  /* of the registers, mapped one to one */
+	unsigned source;		  /* of the machine's PLIC */
 	const struct host_driver *driver; /* NULL: nobody drives it */
 	void *device;			  /* the driver's */
 	u64 features;			  /* negotiated */
@@ -43,7 +43,7 @@ bool transport_reset(const struct transport *transport);
  */
 bool transport_negotiate(struct transport *transport, u64 needed, u64 useful);
 
-/* The second half, when the queues stand. */
+/* The second half, when the queues stand: DRIVER_OK (3.1.1). */
 void transport_start(const struct transport *transport);
 
 /* Whether the device can do no more: it needs a reset (2.1.2), or has been reset behind our back.
@@ -55,7 +55,10 @@ static inline bool transport_has(const struct transport *transport, u64 feature)
 	return (transport->features & feature) == feature;
 }
 
-/* Fields of the configuration space, at the width that each has (4.2.2.2). */
+/*
+ * Fields of the configuration space, at the width that each has (4.2.2.2). offset: bytes from its
+ * beginning, a multiple of the width; of 4, where that is 8.
+ */
 u8 transport_config8(const struct transport *transport, u32 offset);
 u16 transport_config16(const struct transport *transport, u32 offset);
 u32 transport_config32(const struct transport *transport, u32 offset);
