@@ -71,17 +71,20 @@ bool net_frame_add_part(struct net_frame *frame, const struct net_frame *from, u
 
 /*
  * The packet as one frame, without copying: the head, or a copy of it at `head`, and what is behind
- * it in the sender's frame.
+ * it in the sender's frame. False: there are too many pieces.
  */
 bool net_packet_compose(const struct net_packet *packet, const u8 *head, hpa_t head_hpa,
 			struct net_frame *frame);
 
 /*
  * The Internet checksum (RFC 1071) before it is inverted: the ones' complement sum of big-endian
- * 16-bit words; an odd byte at the end counts as followed by 0. Sums can be added and folded.
+ * 16-bit words; an odd byte at the end counts as followed by 0. Of `size` bytes, or of a frame from
+ * an offset to its end.
  */
 u16 checksum(const u8 *data, u32 size);
 u16 net_frame_checksum(const struct net_frame *frame, u32 offset);
+
+/* Sums can be added, and the result folded into 16 bits: each carry is added again. */
 u16 checksum_fold(u64 sum);
 
 #endif

@@ -33,7 +33,10 @@ static inline bool mac_is_group(u64 key)
 	return key >> 40 & 1;
 }
 
+/* A frame has come from that address; a group's is ignored. now: ticks. */
 void mac_table_learn(struct mac_table *table, u64 key, u64 now);
+
+/* Whether one has come, at most max_age before now, and none that took its place. */
 bool mac_table_knows(const struct mac_table *table, u64 key, u64 now);
 
 #endif

@@ -19,6 +19,7 @@ static inline void port_release(struct net_port *port)
 	__atomic_fetch_sub(&port->users, 1, __ATOMIC_RELEASE);
 }
 
+/* Several harts may count at the same time. */
 static inline void port_count(u64 *counter, u64 by)
 {
 	__atomic_fetch_add(counter, by, __ATOMIC_RELAXED);

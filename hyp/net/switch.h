@@ -25,13 +25,13 @@ struct net_port;
 struct net_piece {
 	const u8 *data; /* as the hypervisor maps it */
 	hpa_t hpa;	/* the same for a real device */
-	u32 size;
+	u32 size;	/* bytes */
 };
 
 #define NET_MAX_PIECES 64U /* a sender uses one less: the switch copies headers, see below */
 #define NET_MAX_FRAME  (65536U + 64U) /* bytes, with large segments (TSO) */
-#define NET_MTU_FRAME  1514U
-#define NET_VLAN_TAG   4U /* that a frame may be longer by */
+#define NET_MTU_FRAME  1514U	      /* bytes, with the Ethernet header, for an MTU of 1500 */
+#define NET_VLAN_TAG   4U	      /* bytes that a frame may be longer by */
 
 /*
  * A frame comes to deliver() and to the uplink with its first NET_HEAD bytes copied out of the
@@ -43,7 +43,7 @@ struct net_frame {
 	struct virtio_net_header header; /* checked: csum and gso fields are inside the frame */
 	struct net_piece pieces[NET_MAX_PIECES];
 	unsigned nr_pieces;
-	u32 size;
+	u32 size; /* bytes, of all pieces together; the header is not among them */
 };
 
 enum net_result {
@@ -110,23 +110,34 @@ struct net_port {
 	u32 rooms;		  /* switch_has_room() so often; atomic */
 };
 
-/* The switch of that name, made when it is not there; NULL: no memory. */
+/*
+ * The switch of that name (less than SWITCH_NAME_SIZE characters), made when it is not there; NULL:
+ * no memory. One that was made stays.
+ */
 struct net_switch *switch_get(const char *name);
 
 /* The machine's own interface becomes a port of that switch. Boot, once. */
 void switch_set_uplink(struct net_switch *net, unsigned host_net_index);
 
+/*
+ * From now on frames come to the port, as soon as it is up. The first group of its fields is set,
+ * the rest is cleared memory; it has the address alone on that switch (else: a warning).
+ */
 void switch_attach(struct net_switch *net, struct net_port *port);
+
 /*
  * When it returns no function of the port is called any more. No lock held; harmless when it is not
  * attached. What the uplink has taken must have come back (sent()): its memory is the port's.
  */
 void switch_detach(struct net_port *port);
 
-/* Sends a frame of the port. cookie comes back in sent(). */
+/*
+ * Sends a frame of the port: lock of its device held. cookie comes back in sent(), if the answer is
+ * NET_TAKEN. Frames that are malformed, spoofed, or for nobody are dropped and counted: NET_DONE.
+ */
 enum net_result switch_send(struct net_port *port, const struct net_frame *frame, u64 cookie);
 
-/* After a batch of frames: receivers' flush(), and the real device is told. */
+/* After a batch of frames of the port: receivers' flush(), and the real device is told. */
 void switch_flush(struct net_port *port);
 
 /* The port has room again, after deliver() had none. Its receive lock is not held. */

@@ -4,7 +4,8 @@
  * the real device reads the sender's memory. What arrives is copied once, into guests; segments of
  * a TCP stream that arrive together are given to them as one.
  *
- * Its lock is a leaf, but for the driver's. Functions of ports are called without it.
+ * Its lock is a leaf, but for the driver's (hyp/drivers/host_net.h). Functions of ports are called
+ * without it.
  */
 #ifndef DOPPEL_UPLINK_H
 #define DOPPEL_UPLINK_H
@@ -36,7 +37,7 @@ void uplink_start(struct uplink *uplink);
 enum net_result uplink_send(struct uplink *uplink, struct net_port *port,
 			    const struct net_packet *packet, u64 cookie, bool may_wait);
 
-/* After a batch: the device is told. */
+/* After a batch of uplink_send(): the real device is told. */
 void uplink_kick(struct uplink *uplink);
 
 /* The port is no more: none of its functions will be looked up. */
