@@ -5,13 +5,19 @@
 
 #include "virtio/device.h"
 
-/* What becomes of RAM; addresses are guest physical. With the device's lock held. */
+/*
+ * What becomes of RAM. vm is the device's; addresses are guest physical, and of RAM. With the
+ * device's lock held.
+ */
 struct virtio_balloon_ops {
 	/* A page of 4 KiB that is guest RAM: the guest gives it back, or wants it again. */
 	void (*give_page)(void *vm, gpa_t page);
 	/* False: the machine has no RAM for it now; to be asked again later. */
 	bool (*want_page)(void *vm, gpa_t page);
-	/* The guest does not need what is there, and may use it again without telling. */
+	/*
+	 * The guest does not need what is there (size: bytes), and may use it again without
+	 * telling (section 5.5.6, free page reporting).
+	 */
 	void (*report)(void *vm, gpa_t gpa, u64 size);
 	/* After a batch of those. False: some of what was given is still on its way: call collect.
 	 */
@@ -27,7 +33,10 @@ struct virtio_balloon_ops {
 const char *virtio_balloon_create(const struct virtio_balloon_ops *ops,
 				  struct virtio_device **device);
 
-/* Asks the guest to give so many bytes back (whole pages of 4 KiB); how many it has: show(). */
+/*
+ * Asks the guest to give so many bytes back: whole pages of 4 KiB, and no more than it has. It may
+ * give less; how many it has given: show(). The device's lock is not held.
+ */
 void virtio_balloon_set_target(struct virtio_device *device, u64 bytes);
 
 #endif

@@ -12,10 +12,13 @@ struct virtio_blk_setup {
 	bool is_read_only;
 	u64 overlay; /* bytes that a copy-on-write overlay in memory may grow to; 0: none */
 	u64 rate_bytes, rate_iops; /* a second; 0: no limit */
-	unsigned nr_queues;	   /* at most the number of vCPUs */
+	unsigned nr_queues;	   /* 1 to VIRTIO_MAX_QUEUES; a vCPU needs no more than one */
 };
 
-/* NULL, or a sentence for the user: what is wrong, and what to do. */
+/*
+ * NULL, or a sentence for the user: there is no such disk, or no memory. Features are what the
+ * machine's disk has, or the overlay (section 5.2.3). The monitor's hart.
+ */
 const char *virtio_blk_create(const struct virtio_blk_setup *setup, struct virtio_device **device);
 
 #endif

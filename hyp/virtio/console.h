@@ -18,10 +18,14 @@ struct virtio_console_setup {
 	bool reads_console; /* nobody else takes what is typed */
 	const char *vm_name;
 	const char *const *ports; /* their names */
-	unsigned nr_ports;	  /* without port 0 */
+	unsigned nr_ports;	  /* without port 0: less than VIRTIO_CONSOLE_MAX_PORTS */
 };
 
-/* NULL, or a sentence for the user: what is wrong, and what to do. */
+/*
+ * NULL, or a sentence for the user: the machine has no port for one of them, or there is no memory.
+ * The console and the strings of the setup stay valid until the device is destroyed. The monitor's
+ * hart.
+ */
 const char *virtio_console_create(const struct virtio_console_setup *setup,
 				  struct virtio_device **device);
 

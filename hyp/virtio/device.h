@@ -108,8 +108,9 @@ struct virtio_device {
 };
 
 /*
- * Prepares a device, in the state after reset. The rest of the struct is cleared memory. Features
- * of queues, and VIRTIO_F_VERSION_1, are always offered; `features` are the device's own.
+ * Prepares a device with 1 to VIRTIO_MAX_QUEUES queues, in the state after reset (2.4). The rest of
+ * the struct is cleared memory. Features of queues, and VIRTIO_F_VERSION_1, are always offered;
+ * `features` are the device's own.
  */
 void virtio_device_init(struct virtio_device *device, const struct virtio_device_ops *ops,
 			u64 features, unsigned nr_queues);
@@ -145,7 +146,7 @@ static inline bool virtio_has(const struct virtio_device *device, u64 feature)
 	return (device->s.driver_features & feature) == feature;
 }
 
-/* Whether requests may be worked on: DRIVER_OK, and neither broken nor being reset. */
+/* Whether requests may be worked on: DRIVER_OK, and neither broken nor being reset (2.1.2). */
 static inline bool virtio_is_live(const struct virtio_device *device)
 {
 	return (device->s.status & (VIRTIO_DRIVER_OK | VIRTIO_NEEDS_RESET)) == VIRTIO_DRIVER_OK &&
@@ -155,12 +156,12 @@ static inline bool virtio_is_live(const struct virtio_device *device)
 /* Interrupts the guest, if the driver wants to hear of what was pushed to that queue. */
 void virtio_notify_used(struct virtio_device *device, struct virtq *q);
 
-/* The configuration has changed. */
+/* The configuration has changed: a new generation, and an interrupt after DRIVER_OK (2.3, 2.5). */
 void virtio_notify_config(struct virtio_device *device);
 
 /*
- * The driver has broken a rule: the device stops and says so (DEVICE_NEEDS_RESET, 2.1.2). With a
- * broken queue: why = q->broken.
+ * The driver has broken a rule: the device stops and says so (DEVICE_NEEDS_RESET, 2.1.2). why, of
+ * which 63 characters are kept, is what the user is shown; with a broken queue it is q->broken.
  */
 void virtio_needs_reset(struct virtio_device *device, const char *why);
 

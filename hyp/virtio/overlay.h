@@ -32,13 +32,18 @@ enum overlay_content {
 	OVERLAY_ZEROES,
 };
 
-/* For a disk of so many sectors of 512 bytes. Nothing is taken yet. */
+/*
+ * For a disk of so many sectors (1 or more, of 512 bytes), and to take no more than limit bytes:
+ * whole granules of 2 MiB. Nothing is taken yet.
+ */
 void overlay_init(struct overlay *overlay, u64 sectors, u64 limit);
+
+/* Gives all memory back: what was written is gone. */
 void overlay_destroy(struct overlay *overlay);
 
 /*
- * What is at a sector, and in *count, which holds the most to look at (not 0), how many from there
- * on are the same. With OVERLAY_DATA, *data is where they are.
+ * What is at a sector of the disk, and in *count, which holds the most to look at (not 0), how many
+ * from there on are the same. With OVERLAY_DATA, *data is where they are.
  */
 enum overlay_content overlay_find(const struct overlay *overlay, u64 sector, u32 *count,
 				  const u8 **data);

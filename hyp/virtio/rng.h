@@ -5,7 +5,10 @@
 
 #include "virtio/device.h"
 
-/* NULL, or a sentence for the user: what is wrong, and what to do. */
+/*
+ * A request gets at most 4096 bytes. NULL, or a sentence for the user: there is no memory, or the
+ * machine has no such source. The monitor's hart.
+ */
 const char *virtio_rng_create(struct virtio_device **device);
 
 #endif

@@ -66,7 +66,8 @@ struct virtq_chain {
 };
 
 /*
- * Takes the queue into use with what is in q->s (addresses, size, features) and pins its rings.
+ * Takes the queue into use with what is in q->s (addresses, size, features) and pins its rings, as
+ * alignment and sizes of 2.7 say.
  * False: not all of it is guest RAM, it is misaligned, or its parts overlap; q->broken says so.
  */
 bool virtq_enable(struct virtq *q);
@@ -84,8 +85,9 @@ void virtq_disable(struct virtq *q);
 void virtq_stop(struct virtq *q);
 
 /*
- * Fetches the next chain: 1, 0 when there is none, -1 when the queue is broken. Each is pushed
- * later, or put back; the driver cannot have more than s.size of them in flight.
+ * Fetches the next chain (2.7.5, 2.7.13): 1, 0 when there is none, -1 when the queue is broken;
+ * q->broken says how. Each is pushed later, or put back; the driver cannot have more than s.size of
+ * them in flight.
  */
 int virtq_pop(struct virtq *q, struct virtq_chain *chain);
 
@@ -96,8 +98,8 @@ void virtq_unpop(struct virtq *q);
 bool virtq_has_more(struct virtq *q);
 
 /*
- * Returns a chain to the driver; written: bytes that the device has written into it. A queue that
- * is not in use, or broken, is not written to.
+ * Returns a chain to the driver (2.7.8); written: bytes that the device has written into it, from
+ * the first writable one on. A queue that is not in use, or broken, is not written to.
  */
 void virtq_push(struct virtq *q, u16 head, u32 written);
 
@@ -108,15 +110,15 @@ void virtq_push(struct virtq *q, u16 head, u32 written);
 void virtq_fill(struct virtq *q, u16 ahead, u16 head, u32 written);
 void virtq_publish(struct virtq *q, u16 count);
 
-/* Whether the driver wants an interrupt for what was pushed since this was last asked. */
+/* Whether the driver wants an interrupt for what was pushed since this was last asked (2.7.7). */
 bool virtq_wants_interrupt(struct virtq *q);
 
 /* The same, but what is true stays so: for who wants to interrupt later, and to ask again then. */
 bool virtq_will_want_interrupt(struct virtq *q);
 
 /*
- * Asks the driver not to notify, and to notify again. The latter returns true when chains came
- * meanwhile, of which the driver may not have told: look again.
+ * Asks the driver not to notify, and to notify again (2.7.10). The latter returns true when chains
+ * came meanwhile, of which the driver may not have told: look again.
  */
 void virtq_disable_notify(struct virtq *q);
 bool virtq_enable_notify(struct virtq *q);
