@@ -128,7 +128,7 @@ include tests/fuzz/fuzz.mk
 
 # Quick ones first: a mistake shows early.
 FAST_TESTS = $(sort $(UNIT_PROGRAMS) $(FUZZ_PROGRAMS)) $(sort $(wildcard tests/launcher/*.t \
-	tests/guest/*/*.t tests/vms/*.t) tests/monitor/script.t)
+	tests/guest/*/*.t tests/vms/*.t) tests/monitor/script.t tests/monitor/ctl.t)
 LINUX_TESTS = $(sort $(wildcard tests/linux/*.t tests/isolation/*.t) tests/monitor/session.t)
 SLOW_TESTS := tests/model/models.t tests/isolation/defences tests/linux/net.t \
 	tests/linux/power-loss.t

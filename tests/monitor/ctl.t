@@ -76,15 +76,15 @@ class Client:
 
 
 def test_command(path, label):
-    same(ctl(path, "wait", "target", "output", "ready", "60")[0], 0,
-                 "ctl waits for a VM's output, " + label)
+    status, _, why = ctl(path, "wait", "target", "output", "ready", "60")
+    TAP.ok(status == 0, "ctl waits for a VM's output, " + label, why)
     status, said, _ = ctl(path, "vms")
     TAP.ok(status == 0 and re.search(r"^ +1 +target +running", said, re.M), "ctl vms, " + label, said)
     status, said, _ = ctl(path, "--json", "info", "target")
     same((status, json.loads(said)["state"]), (0, "running"), "ctl --json info, " + label)
     same(ctl(path, "pause", "target")[0], 0, "ctl pause, " + label)
     same(json.loads(ctl(path, "--json", "vms")[1])[0]["state"], "paused",
-                 "the VM is paused, " + label)
+         "the VM is paused, " + label)
     status, said, why = ctl(path, "pause", "target")
     TAP.ok(status == 1 and not said and "paused already" in why, "a refusal is status 1, " + label, why)
     status, said, why = ctl(path, typed="resume target\n# a comment\n\ninfo nobody\nvms\n")
@@ -99,9 +99,9 @@ def test_protocol(path, label):
     names = [command["name"] for command in client.ask({"execute": "query-commands"})["return"]]
     TAP.ok({"vms", "info", "stats", "devices", "kill"} <= set(names), "query-commands, " + label)
     same(client.ask({"execute": "qmp_capabilities", "id": "x"}), {"return": "", "id": "x"},
-                 "qmp_capabilities, " + label)
+         "qmp_capabilities, " + label)
     same(client.ask({"execute": "echo", "arguments": {"words": ["a b", 7]}, "id": [1, {"k": 2}]}),
-                 {"return": "a b 7", "id": [1, {"k": 2}]}, "words, and an id as it was, " + label)
+         {"return": "a b 7", "id": [1, {"k": 2}]}, "words, and an id as it was, " + label)
     answer = client.ask({"execute": "stop", "arguments": {"vm": "target"}})
     state = client.ask({"execute": "info", "arguments": {"words": ["target"]}})["return"]["state"]
     same(("return" in answer, state), (True, "paused"), "QMP's stop, " + label)
@@ -119,11 +119,11 @@ def test_protocol(path, label):
     client = Client(path)
     client.receive()
     same(client.ask({"execute": "echo", "arguments": {"words": ["again"]}}),
-                 {"return": "again"}, "the next client is answered, " + label)
+         {"return": "again"}, "the next client is answered, " + label)
     for i in range(200):
         client.socket.sendall(b'{"execute": "vms", "id": %d}\n' % i)
     same([client.receive()["id"] for _ in range(200)], list(range(200)),
-                 "200 requests at once are answered in order, " + label)
+         "200 requests at once are answered in order, " + label)
     client.close()
 
 

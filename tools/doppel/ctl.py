@@ -6,11 +6,13 @@ import json
 import shlex
 import socket
 import sys
+import time
 
 from . import Refusal, runs
 
 FAILED = 1
-GREETING_SECONDS = 30  # a machine that boots answers when it has booted
+CONNECT_TRIES = 20     # every 100 ms
+GREETING_SECONDS = 60  # a machine that boots answers when it has booted
 
 
 class Failure(Exception):
@@ -21,18 +23,27 @@ class Channel:
     """The control channel of one run."""
 
     def __init__(self, path, timeout=None):
-        self.socket = socket.socket(socket.AF_UNIX)
-        try:
-            self.socket.connect(path)
-        except OSError as error:
-            raise Refusal("%s: nothing answers there (%s): is the run over?" %
-                          (path, error.strerror)) from None
         self.path = path
+        self.socket = self.connect()
         self.file = self.socket.makefile("rb")
         self.socket.settimeout(GREETING_SECONDS)
         self.greeting = self.receive()
         self.socket.settimeout(timeout)
         self.number = 0
+
+    def connect(self):
+        """A run that is just starting has made the socket a moment before it listens."""
+        for tries_left in range(CONNECT_TRIES, -1, -1):
+            connection = socket.socket(socket.AF_UNIX)
+            try:
+                connection.connect(self.path)
+                return connection
+            except OSError as error:
+                connection.close()
+                if not isinstance(error, ConnectionRefusedError) or not tries_left:
+                    raise Refusal("%s: nothing answers there (%s): is the run over?" %
+                                  (self.path, error.strerror)) from None
+            time.sleep(0.1)
 
     def close(self):
         self.file.close()
