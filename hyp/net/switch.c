@@ -159,14 +159,16 @@ static bool wait_for_room(struct net_port *sender, struct net_port *port, u32 ro
 	if (__atomic_load_n(&port->rooms, __ATOMIC_ACQUIRE) != rooms) {
 		waits = is_late = true;
 	} else if (is_attached(port)) {
-		if (!port->full_since) {
+		u64 patience = __atomic_load_n(&port->patience, __ATOMIC_RELAXED);
+
+		if (!port->full_since)
 			__atomic_store_n(&port->full_since, now, __ATOMIC_RELAXED);
-			if (port->patience)
-				timer_start(&port->impatience, now + port->patience);
-		}
-		waits = now - port->full_since < port->patience;
-		if (waits && list_is_empty(&sender->waits))
+		waits = now - port->full_since < patience;
+		/* Each time: somebody may have earned patience since, and the timer is over. */
+		if (waits && list_is_empty(&sender->waits)) {
 			list_insert_before(&port->waiters, &sender->waits);
+			timer_start(&port->impatience, port->full_since + patience);
+		}
 	}
 	spin_unlock(&net->lock);
 	if (is_late)

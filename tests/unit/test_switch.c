@@ -921,6 +921,27 @@ static void test_stalled(void **state)
 	stop(2);
 }
 
+/*
+ * Another sender's frame, taken at the moment at which the port had no room for ours, earned it
+ * patience when its timer was over: who waits is woken all the same.
+ */
+static void test_patience_earned_meanwhile(void **state)
+{
+	(void)state;
+	start(2, false);
+	devices[1].room = 0;
+	assert_int_equal(send_to(0, 1), NET_NO_ROOM);
+	pass(2 * MS);
+	assert_int_equal(devices[0].writables, 1);
+	assert_int_equal(send_to(0, 1), NET_DONE);
+	devices[1].port.patience += MS / 8;
+	assert_int_equal(send_to(0, 1), NET_NO_ROOM);
+	pass(MS / 8);
+	assert_int_equal(devices[0].writables, 2);
+	assert_int_equal(send_to(0, 1), NET_DONE);
+	stop(2);
+}
+
 /* Nor can one that takes a frame now and then: each earns it a sixteenth. */
 static void test_trickle(void **state)
 {
@@ -1253,6 +1274,7 @@ int main(void)
 		cmocka_unit_test(test_too_many_pieces),
 		cmocka_unit_test(test_backpressure),
 		cmocka_unit_test(test_stalled),
+		cmocka_unit_test(test_patience_earned_meanwhile),
 		cmocka_unit_test(test_trickle),
 		cmocka_unit_test(test_room_at_the_last_moment),
 		cmocka_unit_test(test_detach_while_others_wait),
