@@ -102,14 +102,14 @@ static void report(struct balloon *balloon)
 	}
 }
 
-/* Whether the queue is worked off; else it is to be looked at again. */
+/* False: there is more to do now. What waits for RAM is looked at again by the timer. */
 static bool work(struct balloon *balloon, unsigned index)
 {
 	struct virtio_device *device = &balloon->device;
 	struct virtq *q = &device->queues[index];
-	bool is_empty = false;
+	bool is_done = false;
 
-	for (unsigned n = 0; n < CHAINS_PER_TURN && !is_empty; n++) {
+	for (unsigned n = 0; n < CHAINS_PER_TURN && !is_done; n++) {
 		int got = virtq_pop(q, &balloon->chain);
 
 		if (got < 0) {
@@ -117,7 +117,7 @@ static bool work(struct balloon *balloon, unsigned index)
 			return true;
 		}
 		if (got == 0) {
-			is_empty = !virtq_enable_notify(q);
+			is_done = !virtq_enable_notify(q);
 			continue;
 		}
 		if (index > DEFLATE)
@@ -125,12 +125,13 @@ static bool work(struct balloon *balloon, unsigned index)
 		else if (!move_pages(balloon, q, index == INFLATE)) {
 			virtq_unpop(q);
 			look_again_later(balloon);
+			is_done = true; /* at once would keep a vCPU from its guest */
 			break;
 		}
 		virtq_push(q, balloon->chain.head, 0);
 	}
 	virtio_notify_used(device, q);
-	return is_empty;
+	return is_done;
 }
 
 static void work_all(struct balloon *balloon)
