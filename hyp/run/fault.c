@@ -31,14 +31,17 @@ static __attribute__((noinline)) exit_action_t refuse(struct vcpu *vcpu, u64 ins
 
 /* How long a vCPU waits for RAM that its guest gave back and now wants again. */
 #define RAM_PATIENCE_NS 10000000000UL
+/* One that has not come back for so long does not wait any more: it was reset, paused, ended. */
+#define RAM_WAIT_GAP_NS 1000000000UL
 
 static exit_action_t wait_for_ram(struct vcpu *vcpu)
 {
 	struct vm *vm = vcpu->vm;
 	u64 now = time_now();
 
-	if (!vm->ram.short_since)
+	if (!vm->ram.short_since || now - vm->ram.short_seen > time_from_ns(RAM_WAIT_GAP_NS))
 		vm->ram.short_since = now;
+	vm->ram.short_seen = now;
 	if (now - vm->ram.short_since > time_from_ns(RAM_PATIENCE_NS)) {
 		vm_kill(vm,
 			"it needs memory that it gave back, and the machine has none left; give "

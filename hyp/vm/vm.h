@@ -54,6 +54,7 @@ struct vm_ram {
 	bool is_flushed;      /* and harts have been told so */
 	u32 leaving[VM_RAM_LEAVING]; /* offsets / 2 MiB */
 	u64 short_since;	     /* ticks; 0: no vCPU waits for RAM */
+	u64 short_seen;		     /* ticks: when one last found none */
 };
 
 struct vm {
