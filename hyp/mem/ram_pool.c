@@ -29,27 +29,34 @@ static void remove_range(struct ranges *ranges, unsigned index)
 		ranges->range[i] = ranges->range[i + 1];
 }
 
-/* A table that is full forgets the range: RAM is lost, nothing is given out twice. */
+/*
+ * What touches a range becomes part of it. A table that is full forgets what touches none: RAM is
+ * lost, nothing is given out twice.
+ */
 static void insert_range(struct ranges *ranges, u64 start, u64 end)
 {
 	struct ram_piece *range = ranges->range;
+	bool touches_last, touches_next;
 	unsigned at = 0;
 
-	if (start >= end || ranges->count == MAX_RANGES)
+	if (start >= end)
 		return;
 	while (at < ranges->count && range[at].start.v < start)
 		at++;
-	for (unsigned i = ranges->count; i > at; i--)
-		range[i] = range[i - 1];
-	range[at] = (struct ram_piece){ HPA(start), end - start };
-	ranges->count++;
-	if (at + 1 < ranges->count && end == range[at + 1].start.v) {
-		range[at].size += range[at + 1].size;
-		remove_range(ranges, at + 1);
-	}
-	if (at > 0 && end_of(&range[at - 1]) == start) {
-		range[at - 1].size += range[at].size;
-		remove_range(ranges, at);
+	touches_last = at > 0 && end_of(&range[at - 1]) == start;
+	touches_next = at < ranges->count && end == range[at].start.v;
+	if (touches_last) {
+		range[at - 1].size += end - start + (touches_next ? range[at].size : 0);
+		if (touches_next)
+			remove_range(ranges, at);
+	} else if (touches_next) {
+		range[at].size += end - start;
+		range[at].start = HPA(start);
+	} else if (ranges->count < MAX_RANGES) {
+		for (unsigned i = ranges->count; i > at; i--)
+			range[i] = range[i - 1];
+		range[at] = (struct ram_piece){ HPA(start), end - start };
+		ranges->count++;
 	}
 }
 

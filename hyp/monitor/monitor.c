@@ -356,6 +356,6 @@ void monitor_init(void)
 		panic("no memory for the monitor's console");
 	terminal_set_monitor(&console, &ops);
 	command_session = &session;
-	control_init();
 	run_set_worker(monitor_work);
+	control_init(); /* which asks for work if somebody waits already */
 }

@@ -279,12 +279,14 @@ static void look_again(struct blk *blk)
 	kick(blk);
 }
 
+/* It may be any hart's interrupt, in anybody's time: what has piled up waits for the VM's own. */
 void blk_part_is_done(struct blk *blk)
 {
-	if (!blk->device.is_resetting)
-		look_again(blk);
-	else if (!blk->pending)
+	bool is_wanted = blk->waiting || !list_is_empty(&blk->unfinished);
+
+	if (blk->device.is_resetting ? !blk->pending : is_wanted)
 		virtio_ask_for_service(&blk->device);
+	kick(blk);
 }
 
 /* --- The device */

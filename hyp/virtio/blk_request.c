@@ -76,7 +76,6 @@ static void part_done(struct host_blk_request *host, u8 status)
 		r->status = status;
 	r->pending--;
 	blk->pending--;
-	blk->copied = 0;
 	if (!r->pending)
 		blk_request_go_on(r);
 	blk_part_is_done(blk);
