@@ -200,6 +200,7 @@ static bool has_room(struct blk *blk, struct virtq *q)
 {
 	u64 when = 0;
 
+	blk->waits_for_timer = false;
 	if (list_is_empty(&blk->vacant)) {
 		blk->counters[BLK_NO_ROOM]++;
 		return false;
@@ -211,6 +212,7 @@ static bool has_room(struct blk *blk, struct virtq *q)
 	}
 	if (when) {
 		blk->counters[BLK_RATE_LIMIT]++;
+		blk->waits_for_timer = true;
 		timer_start(&blk->timer, when);
 	}
 	return !when;
@@ -282,7 +284,8 @@ static void look_again(struct blk *blk)
 /* It may be any hart's interrupt, in anybody's time: what has piled up waits for the VM's own. */
 void blk_part_is_done(struct blk *blk)
 {
-	bool is_wanted = blk->waiting || !list_is_empty(&blk->unfinished);
+	bool is_wanted =
+		(blk->waiting && !blk->waits_for_timer) || !list_is_empty(&blk->unfinished);
 
 	if (blk->device.is_resetting ? !blk->pending : is_wanted)
 		virtio_ask_for_service(&blk->device);

@@ -94,11 +94,12 @@ struct blk {
 	/* Lock of the device. */
 	struct overlay overlay;
 	bool overlay_was_full;
-	u64 waiting;	  /* a bit for each queue to look at when there is room again */
-	u64 copied;	  /* bytes, between guest and overlay, since the guest waits */
-	unsigned in_use;  /* requests */
-	unsigned pending; /* parts that the real disk has */
-	bool must_kick;	  /* it has not been told of all */
+	u64 waiting;	      /* a bit for each queue to look at when there is room again */
+	u64 copied;	      /* bytes, between guest and overlay, since the guest waits */
+	unsigned in_use;      /* requests */
+	unsigned pending;     /* parts that the real disk has */
+	bool must_kick;	      /* it has not been told of all */
+	bool waits_for_timer; /* a rate limit is reached: the timer ends that */
 	struct list vacant;
 	struct list unfinished; /* requests that have copied enough for now */
 	struct blk_request *requests[BLK_REQUESTS];
