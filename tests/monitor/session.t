@@ -99,7 +99,7 @@ class Session:
     def stolen(self, name):
         """From a VM's first vCPU, in us."""
         self.type("info %s --json\r" % name)
-        self.child.expect(r'"stolen_us":(\d+)')
+        self.child.expect(r'"stolen_us":(\d+),')
         return int(self.child.match.group(1))
 
     def uptime(self):
