@@ -129,10 +129,9 @@ include tests/fuzz/fuzz.mk
 # Quick ones first: a mistake shows early.
 FAST_TESTS = $(sort $(UNIT_PROGRAMS) $(FUZZ_PROGRAMS)) $(sort $(wildcard tests/launcher/*.t \
 	tests/guest/*/*.t tests/vms/*.t) tests/monitor/script.t tests/monitor/ctl.t)
-LINUX_TESTS = $(filter-out tests/linux/disk.t,$(sort $(wildcard tests/linux/*.t tests/isolation/*.t) \
-	tests/monitor/session.t))
+LINUX_TESTS = $(sort $(wildcard tests/linux/*.t tests/isolation/*.t) tests/monitor/session.t)
 SLOW_TESTS := tests/model/models.t tests/isolation/defences tests/linux/net.t \
-	tests/linux/power-loss.t tests/linux/disk.t
+	tests/linux/power-loss.t
 PROVE = DOPPEL_QEMUS="$$(tools/emulators)" prove -j$$(nproc) --timer
 
 test-setup:

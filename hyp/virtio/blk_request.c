@@ -284,6 +284,9 @@ void blk_go_on_with_unfinished(struct blk *blk)
 {
 	while (!list_is_empty(&blk->unfinished) && blk->copied < BLK_COPY_BUDGET)
 		blk_request_go_on(take_unfinished(blk));
+	/* The last of them may just have been finished: it has not asked for itself. */
+	if (!list_is_empty(&blk->unfinished))
+		virtio_ask_for_service(&blk->device);
 }
 
 void blk_forget_unfinished(struct blk *blk)
