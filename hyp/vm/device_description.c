@@ -287,6 +287,18 @@ static const char *refuse_unknown(const struct reader *r, const struct kind *kin
 	return NULL;
 }
 
+/* Counters are told by names alone (docs/stats.md). */
+static bool is_platform_name(const char *name)
+{
+	static const char *const names[] = { "plic", "serial", "rtc", "test", "power-button" };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
+		if (strcmp(names[i], name) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* What d has already: its number must suffice, and the name must be new. */
 static const char *check_place(const struct vm_description *d, const char *name,
 			       char error[VM_ERROR_SIZE])
@@ -299,6 +311,8 @@ static const char *check_place(const struct vm_description *d, const char *name,
 	}
 	if (d->nr_devices == VM_MAX_VIRTIO)
 		problem = "a VM has at most 24 devices; remove some";
+	if (is_platform_name(name))
+		problem = "a device of the platform has that name; choose another";
 	if (!is_vm_name(name))
 		problem = "the name of a device is 1 to 31 of a-z, 0-9 and -, the first not -";
 	if (problem)

@@ -301,6 +301,21 @@ static void names_are_checked(void **state)
 			"VM linux: device a: ", "given twice");
 }
 
+static void names_of_the_platform_are_taken(void **state)
+{
+	static const char *const taken[] = { "plic", "serial", "rtc", "test", "power-button" };
+	struct vm_description d;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(taken); i++) {
+		struct node node = { taken[i], "doppel,rng", { { 0 } }, NULL };
+
+		expect_sentence(read_vm(&node, 1, &d), "VM linux: device ",
+				"a device of the platform has that name; choose another");
+	}
+	expect_good(&(struct node){ "rtc-1", "doppel,rng", { { 0 } }, NULL }, 1, &d);
+}
+
 static void devices_are_counted(void **state)
 {
 	char names[VM_MAX_VIRTIO + 1][8];
@@ -505,6 +520,7 @@ int main(void)
 		cmocka_unit_test(copies_have_their_own_addresses),
 		cmocka_unit_test(other_kinds_are_refused),
 		cmocka_unit_test(names_are_checked),
+		cmocka_unit_test(names_of_the_platform_are_taken),
 		cmocka_unit_test(devices_are_counted),
 		cmocka_unit_test(unknown_properties_are_refused),
 		cmocka_unit_test(disks_name_one_of_the_machine),

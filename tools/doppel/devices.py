@@ -16,6 +16,8 @@ OVERLAY = (2 * MIB, 512 * GIB)
 DEFAULT_OVERLAY = 256 * MIB
 RATE_BYTES = (64 * KIB, 512 * GIB)
 MAX_PREFIX = 30             # bits of an IPv4 network
+PLATFORM = ("serial", "rtc", "test", "power-button")    # what a VM can have besides, by name
+PLIC = "plic"                                           # and always has
 NAT = "nat"                 # the switch with the way out
 NAT_NETWORK = ipaddress.ip_network("10.0.2.0/24")   # as QEMU's user network has it
 NAT_GATEWAY, NAT_DNS = ipaddress.ip_address("10.0.2.2"), ipaddress.ip_address("10.0.2.3")
@@ -267,6 +269,9 @@ def read(nodes, vm, place):
         if not values.NAME.fullmatch(node.name):
             raise Refusal("%s \"%s\" is not the name of a device: %s"
                           % (place.named("node"), node.name, values.NAME_RULE))
+        if node.name in PLATFORM + (PLIC,):     # counters are told by names alone
+            raise Refusal("%s \"%s\" is the name of a device of the platform: choose another"
+                          % (place.named("node"), node.name))
         if node.name in (device.name for device in found):
             raise Refusal(where.twice())
         if cls is None:

@@ -16,7 +16,6 @@ MAX_MEMORY = image.MAX_NEED
 MAX_BOOTARGS = 4095
 MAX_SCRIPT = MIB
 MAX_STARTED = 256
-PLATFORM = ("serial", "rtc", "test", "power-button")
 PROPERTIES = ("compatible", "vcpus", "memory", "kernel", "kernel-image", "initrd", "initrd-image",
               "bootargs", "autostart", "weight", "cap", "harts")
 
@@ -25,7 +24,7 @@ class Vm:
     """One virtual machine: values as the guest gets them, payloads as bytes."""
 
     def __init__(self, name, vcpus, memory, kernel, initrd=b"", bootargs="", autostart=True,
-                 platform=PLATFORM, weight=DEFAULT_WEIGHT, cap=None, harts=None, virtio=()):
+                 platform=devices.PLATFORM, weight=DEFAULT_WEIGHT, cap=None, harts=None, virtio=()):
         self.name = name
         self.vcpus = vcpus
         self.memory = memory
@@ -289,14 +288,14 @@ def _read_harts(node, place):
 
 def _read_platform(node, place):
     if node is None:
-        return PLATFORM
+        return devices.PLATFORM
     for name in node.props:
         raise Refusal("%s is an unknown property: devices are nodes, such as serial { };"
                       % place.named("devices/" + name))
     for child in node.children:
-        if child.name not in PLATFORM:
+        if child.name not in devices.PLATFORM:
             raise Refusal("%s is an unknown device: known are %s"
-                          % (place.named("devices/" + child.name), ", ".join(PLATFORM)))
+                          % (place.named("devices/" + child.name), ", ".join(devices.PLATFORM)))
         if child.props or child.children:
             raise Refusal("%s takes no properties: write \"%s { };\""
                           % (place.named("devices/" + child.name), child.name))
