@@ -61,8 +61,8 @@ struct channel {
 };
 
 struct host_port {
-	char name[HOST_PORT_NAME_SIZE];
-	struct channel *channel; /* NULL: the device has none of that name */
+	char name[HOST_PORT_NAME_SIZE]; /* "": nobody has taken it */
+	struct channel *channel;	/* NULL: the device has none of that name */
 	const struct host_port_user *user;
 	void *ctx;
 	u8 events;
@@ -78,7 +78,7 @@ static struct {
 	struct channel channels[MAX_CHANNELS];
 	unsigned nr_channels;
 	struct host_port ports[MAX_PORTS];
-	unsigned nr_ports;
+	unsigned nr_ports; /* that have ever been taken; atomic */
 	bool is_dead;
 } console;
 
@@ -414,28 +414,48 @@ static void call_users(void)
 		call_user(&console.ports[i]);
 }
 
-struct host_port *host_port_find(const char *name)
+/* The one that is called so; with "", one that nobody has. NULL: there is none. */
+static struct host_port *find_port(const char *name)
 {
-	struct host_port *port = NULL;
+	for (unsigned i = 0; i < MAX_PORTS; i++) {
+		if (strcmp(console.ports[i].name, name) == 0)
+			return &console.ports[i];
+	}
+	return NULL;
+}
+
+struct host_port *host_port_take(const char *name)
+{
+	struct host_port *port;
 
 	if (!console.transport || !name[0] || strlen(name) >= sizeof(port->name))
 		return NULL;
 	spin_lock(&console.lock);
-	for (unsigned i = 0; i < console.nr_ports && !port; i++) {
-		if (strcmp(console.ports[i].name, name) == 0)
-			port = &console.ports[i];
-	}
-	if (!port && console.nr_ports < MAX_PORTS) {
-		port = &console.ports[console.nr_ports];
+	port = find_port(name) ? NULL : find_port("");
+	if (port) {
+		unsigned index = (unsigned)(port - console.ports);
+
 		memcpy(port->name, name, strlen(name) + 1);
 		for (unsigned i = 0; i < console.nr_channels && !port->channel; i++) {
 			if (strcmp(console.channels[i].name, name) == 0)
 				connect(port, &console.channels[i]);
 		}
-		__atomic_store_n(&console.nr_ports, console.nr_ports + 1, __ATOMIC_RELEASE);
+		__atomic_store_n(&console.nr_ports, MAX(console.nr_ports, index + 1),
+				 __ATOMIC_RELEASE);
 	}
 	spin_unlock(&console.lock);
 	return port;
+}
+
+void host_port_give_back(struct host_port *port)
+{
+	host_port_set_user(port, NULL, NULL);
+	spin_lock(&console.lock);
+	if (port->channel)
+		port->channel->port = NULL;
+	port->channel = NULL;
+	port->name[0] = '\0';
+	spin_unlock(&console.lock);
 }
 
 void host_port_set_user(struct host_port *port, const struct host_port_user *user, void *ctx)

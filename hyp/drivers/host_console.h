@@ -19,12 +19,15 @@ struct host_port_user {
 };
 
 /*
- * The port of that name. The device may tell names after boot, and ports come and go: it may be one
- * that does not exist yet, or never will; nobody ever connects to such a one. NULL: the
- * machine has no console with ports, the name is too long, or too many are asked for. A port is
- * never given back: who asks again gets the same.
+ * The port of that name, for the caller alone until he gives it back. The device may tell names
+ * after boot, and ports come and go: it may be one that does not exist yet, or never will; nobody
+ * ever connects to such a one. NULL: the machine has no console with ports, the name is too long,
+ * somebody has the port, or 32 others are taken.
  */
-struct host_port *host_port_find(const char *name);
+struct host_port *host_port_take(const char *name);
+
+/* With its user, as host_port_set_user() without one. What nobody has read is the next one's. */
+void host_port_give_back(struct host_port *port);
 
 /*
  * A port has one user, or none (NULL); while it has none, the world outside is kept waiting. The

@@ -437,7 +437,7 @@ void control_init(void)
 	answer = page_alloc(page_order(ANSWER_SIZE));
 	if (!text || !answer)
 		return;
-	port = host_port_find(CONTROL_PORT);
+	port = host_port_take(CONTROL_PORT);
 	if (!port)
 		return;
 	host_port_set_user(port, &user, NULL);

@@ -368,7 +368,7 @@ static void destroy(struct virtio_device *device)
 	struct virtio_console *console = console_of(device);
 
 	for (unsigned i = 1; i < console->nr_ports; i++)
-		host_port_set_user(console->ports[i].host, NULL, NULL);
+		host_port_give_back(console->ports[i].host);
 	page_free(console, page_order(sizeof(*console)));
 }
 
@@ -421,11 +421,10 @@ static const char *connect(struct virtio_console *console)
 			 console->setup.ports[i]);
 		port->owner = console;
 		port->name = console->setup.ports[i];
-		port->host = host_port_find(name);
+		port->host = host_port_take(name);
 		if (!port->host)
-			return "the machine has no console with ports for those of its console; "
-			       "with "
-			       "QEMU, give it -device virtio-serial-device";
+			return "the machine has no port left for one of its console; with QEMU, "
+			       "give it -device virtio-serial-device, or destroy another VM";
 		console->nr_ports++;
 	}
 	return NULL;

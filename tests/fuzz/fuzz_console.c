@@ -37,9 +37,14 @@ struct host_port {
 
 static struct host_port ports[NR_PORTS];
 
-struct host_port *host_port_find(const char *name)
+struct host_port *host_port_take(const char *name)
 {
 	return &ports[(name[strlen(name) - 1] - '0') % NR_PORTS];
+}
+
+void host_port_give_back(struct host_port *port)
+{
+	host_port_set_user(port, NULL, NULL);
 }
 
 void host_port_set_user(struct host_port *port, const struct host_port_user *user, void *ctx)

@@ -175,12 +175,12 @@ static void test_nothing_there(void **state)
 
 	fake_machine(1);
 	host_virtio_init();
-	assert_null(host_port_find("ctl"));
+	assert_null(host_port_take("ctl"));
 	fake_machine(1);
 	device->id = VIRTIO_ID_CONSOLE; /* without VIRTIO_CONSOLE_F_MULTIPORT */
 	host_virtio_init();
 	assert_int_equal(fake_complaints, 1);
-	assert_null(host_port_find("ctl"));
+	assert_null(host_port_take("ctl"));
 	assert_false(host_port_info(0, &info));
 	(void)state;
 }
@@ -209,7 +209,7 @@ static void test_bring_up(void **state)
 	assert_int_equal(fake_complaints, 0);
 	assert_false(host_port_info(0, &info));
 	/* Asked for before names have come. */
-	early.port = host_port_find("port.3");
+	early.port = host_port_take("port.3");
 	assert_non_null(early.port);
 	host_port_set_user(early.port, &user, &early);
 	assert_false(host_port_is_open(early.port));
@@ -227,13 +227,14 @@ static void test_bring_up(void **state)
 	assert_true(outside[3].guest_open);
 	assert_true(early.outputs > 0); /* the write was cut short */
 	/* And after. */
-	late.port = host_port_find("port.4");
+	late.port = host_port_take("port.4");
 	assert_false(outside[4].guest_open);
 	host_port_set_user(late.port, &user, &late);
 	fake_deliver_interrupts();
 	assert_true(outside[4].guest_open);
 	assert_false(host_port_is_open(late.port));
-	assert_ptr_equal(host_port_find("port.4"), late.port);
+	assert_null(host_port_take("port.4")); /* it is had */
+	;
 
 	while (host_port_info(count, &info))
 		count++;
@@ -415,7 +416,7 @@ static void test_unplugged(void **state)
 /* And the old number comes again, with another name: all its buffers are there, and are empty. */
 static void test_plugged_in(void **state)
 {
-	struct client client = { .port = host_port_find("port.new") };
+	struct client client = { .port = host_port_take("port.new") };
 	static u8 sent[ROOM], got[ROOM];
 
 	host_port_set_user(client.port, &user, &client);
@@ -427,7 +428,7 @@ static void test_plugged_in(void **state)
 	assert_int_equal(send_outside(4, sent, ROOM), ROOM);
 	assert_int_equal(host_port_read(client.port, got, ROOM), ROOM);
 	assert_memory_equal(got, sent, ROOM);
-	host_port_set_user(client.port, NULL, NULL);
+	host_port_give_back(client.port);
 	say(4, VIRTIO_CONSOLE_DEVICE_REMOVE, 1, NULL);
 	fake_deliver_interrupts();
 	outside[4].is_ready = outside[4].guest_open = false;
@@ -452,26 +453,75 @@ static void test_odd_messages(void **state)
 	say(4, VIRTIO_CONSOLE_DEVICE_ADD, 1, NULL);
 	fake_deliver_interrupts();
 	assert_true(outside[4].is_ready);
-	assert_null(host_port_find(name));
-	assert_null(host_port_find(""));
+	assert_null(host_port_take(name));
+	assert_null(host_port_take(""));
 	assert_true(host_port_is_open(early.port));
 	assert_int_equal(fake_complaints, 0);
 	(void)state;
 }
 
-static void test_too_many_names(void **state)
+/* Whoever comes later finds a port as if nobody had had it: with what is waiting there. */
+static void test_given_back(void **state)
 {
-	struct host_port *port = early.port;
+	struct client next = { 0 };
+	u8 bytes[4];
+
+	early.opens = early.closes = early.inputs = 0;
+	assert_int_equal(send_outside(3, "ab", 2), 2);
+	host_port_give_back(early.port);
+	fake_deliver_interrupts();
+	assert_false(outside[3].guest_open);
+	connect_outside(3, false);
+	connect_outside(3, true);
+	assert_int_equal(early.opens + early.closes, 0);
+
+	next.port = host_port_take("port.3");
+	assert_non_null(next.port);
+	fake_deliver_interrupts();
+	assert_false(outside[3].guest_open); /* not before there is a user */
+	host_port_set_user(next.port, &user, &next);
+	fake_deliver_interrupts();
+	assert_true(outside[3].guest_open);
+	assert_true(host_port_is_open(next.port));
+	assert_int_equal(host_port_read(next.port, bytes, 4), 2);
+	assert_memory_equal(bytes, "ab", 2);
+	assert_int_equal(send_outside(3, "c", 1), 1);
+	assert_int_equal(next.inputs, 1);
+	assert_int_equal(host_port_read(next.port, bytes, 4), 1);
+	assert_int_equal(early.inputs, 1); /* of the first two */
+	host_port_give_back(next.port);
+	early.port = host_port_take("port.3");
+	host_port_set_user(early.port, &user, &early);
+	fake_deliver_interrupts();
+	(void)state;
+}
+
+static unsigned take_all(struct host_port *ports[32])
+{
 	char name[20];
 	unsigned count = 0;
 
-	while (port) {
-		snprintf(name, sizeof(name), "none.%u", count);
-		port = host_port_find(name);
-		count += port != NULL;
+	for (unsigned i = 0; i < 40; i++) {
+		struct host_port *port;
+
+		snprintf(name, sizeof(name), "none.%u", i);
+		port = host_port_take(name);
+		if (port)
+			ports[count++] = port;
 	}
-	assert_int_equal(count, 29);
-	assert_ptr_equal(host_port_find("port.3"), early.port);
+	return count;
+}
+
+static void test_too_many_names(void **state)
+{
+	struct host_port *ports[32];
+
+	for (unsigned round = 0; round < 3; round++) {	   /* 90 names in all */
+		assert_int_equal(take_all(ports), 32 - 2); /* early and late have theirs */
+		for (unsigned i = 0; i < 30; i++)
+			host_port_give_back(ports[i]);
+	}
+	assert_true(host_port_is_open(early.port));
 	(void)state;
 }
 
@@ -505,6 +555,7 @@ int main(void)
 		cmocka_unit_test(test_unplugged),
 		cmocka_unit_test(test_plugged_in),
 		cmocka_unit_test(test_odd_messages),
+		cmocka_unit_test(test_given_back),
 		cmocka_unit_test(test_too_many_names),
 		cmocka_unit_test(test_death),
 	};
