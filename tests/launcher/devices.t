@@ -153,6 +153,9 @@ REFUSED = (
     ("with a bad port", console('ports = "Agent";'), (CONSOLE + "ports", "Agent")),
     ("with an empty port", console('ports = "";'), (CONSOLE + "ports",)),
     ("with a port twice", console('ports = "a", "b", "a";'), (CONSOLE + "ports", '"a" twice')),
+    ("with a port of another one's name", console('ports = "a", "b";') +
+     console('ports = "c", "b";', name="hvc-2"),
+     ('device "hvc-2": ports has "b"', 'as VM "linux": device "hvc" does')),
     ("with nine ports", console("ports = %s;" % ", ".join('"p%d"' % i for i in range(9))),
      (CONSOLE + "ports are 9", "at most 8")),
     ("with more ports than the machine", "".join(

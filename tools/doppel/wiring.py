@@ -59,6 +59,7 @@ class Wiring:
         self._check_macs()
         self._give_addresses()
         self._check_forwards()
+        self._check_streams()
 
     def _find_images(self):
         known = {}
@@ -119,6 +120,15 @@ class Wiring:
                     raise Refusal("%s: %s has %s port %d already: choose another port"
                                   % (where, named(*other[:2]), forward.protocol, forward.here))
                 check_port_is_free(forward, where)
+
+    def _check_streams(self):
+        seen = {}
+        for vm, console in of_kind(self.machines, Console):
+            for port in console.ports:
+                other = seen.setdefault((vm, port), console)
+                if other is not console:
+                    raise Refusal("%s has \"%s\", as %s does: give each port of a VM its own name"
+                                  % (console.place.named("ports"), port, named(vm, other)))
 
 
 def of_kind(machines, kind):
