@@ -88,13 +88,23 @@ static u64 pages_of(u64 size)
 	return BIT(page_order(size));
 }
 
-/* What vm_destroy() gives back to the page pool, but for virtio devices. */
+static u64 virtio_pages(const struct vm *vm)
+{
+	u64 pages = 0;
+
+	for (unsigned i = 0; i < vm->nr_virtio; i++)
+		pages += pages_of(vm->virtio[i]->ops->size) + vm->virtio[i]->ops->more_pages;
+	return pages;
+}
+
+/* What vm_destroy() gives back to the page pool. */
 static u64 memory_of(const struct vm *vm)
 {
 	u64 vcpu = pages_of(sizeof(struct vcpu)) + (fp_vlenb ? pages_of(32 * fp_vlenb) : 0);
+	u64 holes = vm->memory.frames ? BIT(vm->memory.frames->order) : 0;
 
 	return (pages_of(sizeof(*vm)) + pages_of(CONSOLE_RING_SIZE) + STAGE2_ROOT_PAGES +
-		vm->mmu.s2.nr_tables + vm->nr_vcpus * vcpu) *
+		vm->mmu.s2.nr_tables + vm->nr_vcpus * vcpu + holes + virtio_pages(vm)) *
 	       PAGE_SIZE;
 }
 

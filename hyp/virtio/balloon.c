@@ -215,6 +215,7 @@ static void show(struct virtio_device *device, void (*emit)(void *ctx, const cha
 static const struct virtio_device_ops balloon_ops = {
 	.id = VIRTIO_ID_BALLOON,
 	.type = "balloon",
+	.size = sizeof(struct balloon),
 	.reset = reset,
 	.notify = notify,
 	.service = service,

@@ -363,6 +363,8 @@ static void destroy(struct virtio_device *device)
 static const struct virtio_device_ops ops = {
 	.id = VIRTIO_ID_BLOCK,
 	.type = "blk",
+	.size = sizeof(struct blk),
+	.more_pages = BLK_REQUESTS << BLK_REQUEST_ORDER,
 	.reset = reset,
 	.is_quiet = is_quiet,
 	.notify = notify,

@@ -393,6 +393,7 @@ static void show(struct virtio_device *device, void (*emit)(void *ctx, const cha
 static const struct virtio_device_ops console_ops = {
 	.id = VIRTIO_ID_CONSOLE,
 	.type = "console",
+	.size = sizeof(struct virtio_console),
 	.start = start,
 	.reset = reset,
 	.stop_queue = stop_queue,

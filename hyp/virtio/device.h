@@ -24,6 +24,8 @@ struct virtio_device;
 struct virtio_device_ops {
 	u32 id;		  /* VIRTIO_ID_* */
 	const char *type; /* "blk" */
+	u32 size;	  /* bytes of the struct that create() makes */
+	u32 more_pages;	  /* that it takes beside that */
 
 	/*
 	 * All with the device's lock held, and with its receive_lock, except for notify and

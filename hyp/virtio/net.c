@@ -182,6 +182,7 @@ static void show(struct virtio_device *device, void (*emit)(void *ctx, const cha
 static const struct virtio_device_ops ops = {
 	.id = VIRTIO_ID_NET,
 	.type = "net",
+	.size = sizeof(struct net_device),
 	.accepts = accepts,
 	.start = start,
 	.reset = reset,

@@ -130,6 +130,7 @@ static void show(struct virtio_device *device, void (*emit)(void *ctx, const cha
 static const struct virtio_device_ops rng_ops = {
 	.id = VIRTIO_ID_RNG,
 	.type = "rng",
+	.size = sizeof(struct rng),
 	.is_quiet = is_quiet,
 	.notify = notify,
 	.service = service,

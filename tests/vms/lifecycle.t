@@ -47,6 +47,7 @@ class Scripted:
     def __init__(self, qemu, vms, script, *args):
         nodes = "".join(NODE % vm for vm in vms)
         with tempfile.TemporaryDirectory() as directory:
+            pathlib.Path(directory, "disk.img").write_bytes(bytes(1 << 20))
             description = pathlib.Path(directory, "vms.dts")
             description.write_text(DESCRIPTION % (STORM, nodes))
             commands = pathlib.Path(directory, "script")
@@ -83,6 +84,33 @@ def test_nothing_leaks(qemu, label):
     TAP.ok(run.status == 0 and len(answers) == 2, "%d VMs come and go, %s" % (CYCLES, label), run.tail)
     TAP.ok(len(answers) == 2 and answers[0] == answers[1] and "memory.pages-used" in str(answers[0]),
            "pages, RAM, timers and identifiers are given back, " + label, "\n".join(map(str, answers)))
+
+
+DEVICES = """
+    read-only { compatible = "doppel,disk"; image = "disk.img"; read-only; };
+    overlay { compatible = "doppel,disk"; image = "disk.img"; overlay; };
+    net { compatible = "doppel,net"; switch = "lan"; };
+    hvc { compatible = "doppel,console"; ports = "a", "b", "c", "d", "e", "f", "g", "h"; };
+    rng { compatible = "doppel,rng"; };
+    balloon { compatible = "doppel,balloon"; };
+"""
+
+
+def test_devices_are_given_back(qemu, label):
+    """What a VM's devices hold is told, is all they hold, and comes back: ports of the machine, too."""
+    names = ["copy-%d" % n for n in range(10)]     # 80 ports
+    script = ["create worker first", "stats --json"]    # the switch stays
+    for name in names:
+        script += ["create worker " + name, "destroy " + name]
+    script += ["stats --json", "create worker last", "stats last --json", "stats --json", "quit"]
+    run = Scripted(qemu, [("worker", 2, "", DEVICES)], script, "--host-memory", "256M")
+    own, last = run.answers("stats --json"), run.answers("stats last --json")
+    TAP.ok(run.status == 0 and len(own) == 3 and len(last) == 1,
+           "%d VMs with devices come and go, %s" % (len(names), label), run.tail)
+    held = [(stats["memory.pages-used"] * 4096, stats["memory.guest-ram-free"]) for stats in own]
+    TAP.ok(held[:1] == held[1:2], "devices are given back, " + label, own)
+    TAP.ok(last and held[2][0] - held[1][0] == last[0]["memory.hypervisor-bytes"],
+           "what they take is counted, " + label, (held, last))
 
 
 def test_ram_is_cleared(qemu, label):
@@ -151,6 +179,7 @@ def test_storms(qemu, label):
 
 for path, name in machines.emulators():
     test_nothing_leaks(path, name)
+    test_devices_are_given_back(path, name)
     test_ram_is_cleared(path, name)
     test_storms(path, name)
 TAP.done()
