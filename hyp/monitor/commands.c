@@ -32,8 +32,8 @@ const struct command commands[] = {
 	  command_top },
 	{ "trace", "VM on|off|show [COUNT]", "notes the exits of a VM, or shows the last of them",
 	  command_trace },
-	{ "devices", "VM [DEVICE]", "shows the virtio devices of a VM: queues, features, counts",
-	  command_devices },
+	{ "devices", "[VM] [DEVICE]",
+	  "shows a VM's virtio devices; without one, the switches between VMs", command_devices },
 	{ "balloon", "VM SIZE", "asks the guest to give so much of its memory back, such as 64M",
 	  command_balloon },
 	{ "weight", "VM NUMBER", "sets a VM's share of the harts, 100 being the usual one",
@@ -305,8 +305,20 @@ static bool complete_description(const char *prefix, unsigned n, char *word)
 	return false;
 }
 
-static bool complete_argument(const char *text, size_t length, const char *prefix, unsigned n,
-			      char *word)
+static bool complete_device(const char *vm_name, const char *prefix, unsigned n, char *word)
+{
+	const struct vm *vm = vm_find(vm_name);
+
+	for (unsigned i = 0; vm && i < vm->nr_virtio; i++) {
+		if (is_candidate(vm->virtio[i]->name, prefix, &n, word))
+			return true;
+	}
+	return false;
+}
+
+/* The argument, as the table has it, behind the words. */
+static bool complete_argument(const struct words *words, const char *text, size_t length,
+			      const char *prefix, unsigned n, char *word)
 {
 	char alternatives[LINE_SIZE];
 
@@ -321,6 +333,8 @@ static bool complete_argument(const char *text, size_t length, const char *prefi
 		return complete_description(prefix, n, word);
 	if (strcmp(alternatives, "COMMAND") == 0)
 		return complete_command(prefix, n, word);
+	if (strcmp(alternatives, "DEVICE") == 0)
+		return complete_device(words->word[1], prefix, n, word);
 	return command_alternative(alternatives, prefix, n, word, LINE_MAX_WORD);
 }
 
@@ -342,7 +356,7 @@ bool command_complete(void *ctx, const char *line, size_t length, unsigned n, ch
 		return complete_command(prefix, n, word);
 	command = command_find(words.word[0]);
 	return command && argument(command, words.count - 1, &text, &size) &&
-	       complete_argument(text, size, prefix, n, word);
+	       complete_argument(&words, text, size, prefix, n, word);
 }
 
 /* --- Commands about the monitor itself */

@@ -113,6 +113,7 @@ command_function command_wait_for, command_sleep, command_send;
 command_function command_vms, command_info, command_stats, command_top, command_harts;
 command_function command_weight, command_cap, command_pin;
 command_function command_devices, command_balloon;
+enum command_result command_switches(void); /* devices, without a VM */
 command_function command_regs, command_mem, command_walk, command_trace;
 
 /* What a VM did until now is of no account for rates and waits: it is new. */

@@ -234,9 +234,12 @@ static enum command_result show_devices(struct vm *vm, struct virtio_device *onl
 
 enum command_result command_devices(const struct words *words)
 {
-	struct vm *vm = command_vm(words->word[1]);
 	struct virtio_device *only = NULL;
+	struct vm *vm;
 
+	if (words->count == 1)
+		return command_switches();
+	vm = command_vm(words->word[1]);
 	if (!vm)
 		return COMMAND_FAILED;
 	if (words->count > 2) {

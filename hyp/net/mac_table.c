@@ -21,3 +21,13 @@ bool mac_table_knows(const struct mac_table *table, u64 key, u64 now)
 	return key && table->entries[place(key)].key == key &&
 	       now - table->entries[place(key)].seen_at <= table->max_age;
 }
+
+bool mac_table_next(const struct mac_table *table, unsigned *next, u64 now, u64 *key)
+{
+	while (*next < MAC_TABLE_SIZE) {
+		*key = table->entries[(*next)++].key;
+		if (mac_table_knows(table, *key, now))
+			return true;
+	}
+	return false;
+}

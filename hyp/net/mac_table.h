@@ -39,4 +39,7 @@ void mac_table_learn(struct mac_table *table, u64 key, u64 now);
 /* Whether one has come, at most max_age before now, and none that took its place. */
 bool mac_table_knows(const struct mac_table *table, u64 key, u64 now);
 
+/* Goes through those that it knows: *next begins with 0. False: there are no more. */
+bool mac_table_next(const struct mac_table *table, unsigned *next, u64 now, u64 *key);
+
 #endif

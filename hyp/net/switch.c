@@ -542,17 +542,69 @@ void switch_detach(struct net_port *port)
 	port->net = NULL;
 }
 
-void switch_for_each(void (*show)(void *ctx, const char *net, const struct net_port *port),
-		     void *ctx)
+/* --- For those who look */
+
+struct net_switch *switch_next(const struct net_switch *net)
 {
+	struct net_switch *next;
+
 	spin_lock(&switches_lock);
-	for (struct net_switch *net = switches; net; net = net->next) {
-		spin_lock(&net->lock);
-		if (net->uplink)
-			show(ctx, net->name, uplink_port(net->uplink));
-		list_for_each (link, &net->ports)
-			show(ctx, net->name, port_of(link));
-		spin_unlock(&net->lock);
-	}
+	next = net ? net->next : switches;
 	spin_unlock(&switches_lock);
+	return next;
+}
+
+const char *switch_name(const struct net_switch *net)
+{
+	return net->name;
+}
+
+static void describe(const struct net_port *port, struct switch_port_info *info)
+{
+	memcpy(info->name, port->host_name, sizeof(info->name));
+	memcpy(info->mac, port->mac, sizeof(info->mac));
+	info->address = port->address;
+	info->is_up = port->is_up;
+	info->sent = port->sent;
+	info->received = port->received;
+	info->bytes_sent = port->bytes_sent;
+	info->bytes_received = port->bytes_received;
+	info->dropped = port->dropped_spoofed + port->dropped_full + port->dropped_other;
+}
+
+/* The uplink has the number 0, and no other port has. Lock held. */
+static const struct net_port *find_from(struct net_switch *net, u32 number)
+{
+	if (net->uplink && number == 0)
+		return uplink_port(net->uplink);
+	list_for_each (link, &net->ports) {
+		if (port_of(link)->number >= number)
+			return port_of(link);
+	}
+	return NULL;
+}
+
+bool switch_next_port(struct net_switch *net, u32 *next, struct switch_port_info *info)
+{
+	const struct net_port *port;
+
+	spin_lock(&net->lock);
+	port = find_from(net, *next);
+	if (port) {
+		describe(port, info);
+		info->is_uplink = port->number == 0;
+		*next = port->number + 1;
+	}
+	spin_unlock(&net->lock);
+	return port != NULL;
+}
+
+bool switch_next_outside(struct net_switch *net, unsigned *next, u64 *key)
+{
+	bool found;
+
+	spin_lock(&net->lock);
+	found = mac_table_next(&net->outside, next, time_now(), key);
+	spin_unlock(&net->lock);
+	return found;
 }

@@ -143,11 +143,26 @@ void switch_flush(struct net_port *port);
 /* The port has room again, after deliver() had none. Its receive lock is not held. */
 void switch_has_room(struct net_port *port);
 
-/*
- * For those who look: calls show for each port, under the switch's lock. The uplink is a port with
- * the name "uplink".
- */
-void switch_for_each(void (*show)(void *ctx, const char *net, const struct net_port *port),
-		     void *ctx);
+/* --- For those who look. Copies: while they are shown, no lock is held. */
+
+struct switch_port_info {
+	bool is_uplink;
+	char name[32]; /* the VM's */
+	u8 mac[6];
+	u32 address; /* IPv4, host order; 0: none from DHCP */
+	bool is_up;
+	u64 sent, received, bytes_sent, bytes_received; /* by the port; the uplink, from outside */
+	u64 dropped;
+};
+
+/* The switch behind that one, or the first (NULL); NULL: there is none. */
+struct net_switch *switch_next(const struct net_switch *net);
+const char *switch_name(const struct net_switch *net);
+
+/* Goes through its ports, the uplink first: *next begins with 0. False: there are no more. */
+bool switch_next_port(struct net_switch *net, u32 *next, struct switch_port_info *info);
+
+/* The same for the addresses that it has learnt: as mac_key(), from behind the uplink. */
+bool switch_next_outside(struct net_switch *net, unsigned *next, u64 *key);
 
 #endif

@@ -156,6 +156,35 @@ def test_life(qemu, label):
     TAP.ok("\nvms 1\n" in "\n" + states["stats"], "destroyed VMs are gone, " + label, states["stats"])
 
 
+def test_switches(qemu, label):
+    """devices: of VMs, and without one what connects them."""
+    net = '%s { compatible = "doppel,net"; switch = "%s"; mac = [52 54 00 00 00 0%d]; %s };'
+    one = vm("one", net % ("lan", "lan", 1, 'address = "10.9.0.1/24";') + net % ("net", "nat", 2, ""))
+    two = vm("two", net % ("lan", "lan", 3, ""), bootargs="wait")
+    run = Script(qemu, [one, two], ["devices", "devices --json", "devices one net", "quit"])
+    TAP.ok(run.answers["devices one net"].startswith("net: net at 0x10002000, interrupt 2\n"),
+           "one device of a VM, " + label, run.answers["devices one net"])
+    found = {switch["name"]: switch for switch in run.json("devices --json") or []}
+    TAP.ok(sorted(found) == ["lan", "nat"] and found["lan"]["learnt"] == [], "switches as JSON, "
+           + label, run.tail)
+    ports = {name: [(port["vm"], port["mac"], port["address"], port["up"]) for port in
+                    found[name]["ports"]] for name in found}
+    TAP.ok(ports.get("lan") == [("one", "52:54:00:00:00:01", "10.9.0.1", False),
+                                ("two", "52:54:00:00:00:03", None, False)],
+           "the ports of VMs, " + label, ports)
+    uplink, inside = (ports.get("nat") or [(), ()])[:2]
+    TAP.ok(uplink[:1] + uplink[2:] == (None, None, True)
+           and inside == ("one", "52:54:00:00:00:02", "10.0.2.15", False),
+           "the uplink, " + label, ports)
+    TAP.ok(re.search(r"^switch lan\n  PORT  ADDRESS +IPV4 +STATE +SENT +RECEIVED +DROPPED\n"
+                     r"  one   52:54:00:00:00:01  10\.9\.0\.1 +down +0 +0 +0\n"
+                     r"  two   52:54:00:00:00:03  - +down +0 +0 +0\n", run.answers["devices"], re.M),
+           "switches in words, " + label, run.answers["devices"])
+    run = Script(qemu, [SPARE], ["devices", "devices --json", "quit"])
+    TAP.ok("there are no switches" in run.answers["devices"] and run.json("devices --json") == [],
+           "no switches, " + label, run.tail)
+
+
 def test_idle(qemu, label):
     """Who sleeps does not seem busy: neither a guest whose WFI does not trap, nor a hart."""
     sleeper = vm("sleeper", "harts = <0>;", kernel=monitors.ROLES, bootargs="idle span=60000")
@@ -223,6 +252,7 @@ for path, name in monitors.emulators():
     test_inspection(path, name)
     test_json(path, name)
     test_life(path, name)
+    test_switches(path, name)
     test_idle(path, name)
     test_place(path, name)
     test_stop(path, name)

@@ -27,7 +27,7 @@ TAP = monitors.Tap()
 LINUX = vm("linux", vcpus=2, memory="256M", kernel=monitors.linux.KERNEL,
            bootargs="console=ttyS0 quiet",
            more='initrd = /incbin/("%s");' % monitors.linux.INITRD)
-TALKER = vm("talker", bootargs="loop")
+TALKER = vm("talker", more='noise { compatible = "doppel,rng"; };', bootargs="loop")
 TARGET = vm("target", autostart=False)
 
 PATIENCE = 300  # seconds; only a hang takes so long
@@ -121,6 +121,8 @@ def test_lines(session, label):
     TAP.ok("talker: running" in session.command("ta\t"), "Tab completes a VM's name, " + label)
     TAP.ok("exit.guest-store-page-fault" in session.command(UP + CTRL_A + DELETE * 4 + "stats"),
            "a line from the history, changed, " + label)
+    TAP.ok(session.command("devices talker n\t").startswith("noise: rng at 0x10001000"),
+           "Tab completes a device's name, " + label)
     answer = session.command("echo two" + LEFT * 3 + "one " + CTRL_K)
     TAP.ok(answer == "one\n", "text in the middle of a line, " + label, answer)
     session.type("pause linux" + CTRL_C)

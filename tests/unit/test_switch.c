@@ -7,6 +7,7 @@
 #include "fake/pages.h"
 #include "core/log.h"
 #include "drivers/host_net.h"
+#include "net/mac_table.h"
 #include "net/switch.h"
 
 #include <pthread.h>
@@ -1063,28 +1064,82 @@ static void test_dhcp(void **state)
 
 /* --- For those who look */
 
-static unsigned nr_shown;
-
-static void show(void *ctx, const char *name, const struct net_port *port)
+static bool is_listed(const struct net_switch *wanted)
 {
-	if (strncmp(name, ctx, 5) == 0 && strcmp(name, ctx) == 0)
-		nr_shown += strcmp(port->host_name, "uplink") == 0 ? 100 : 1;
+	struct net_switch *other = NULL;
+
+	while ((other = switch_next(other)) != NULL) {
+		if (other == wanted)
+			return true;
+	}
+	return false;
 }
 
-static void test_for_each(void **state)
+static void test_ports_are_listed(void **state)
 {
-	char name[SWITCH_NAME_SIZE] = "shown";
+	struct switch_port_info info;
+	struct net_switch *empty;
+	u32 next = 0;
 
 	(void)state;
 	start(0, false);
-	net = switch_get(name);
-	host.is_there = true;
-	switch_set_uplink(net, 0);
-	for (unsigned i = 0; i < 3; i++)
-		attach(i);
-	switch_for_each(show, name);
-	assert_int_equal(nr_shown, 103);
-	stop(3);
+	empty = net;
+	start(4, true);
+	assert_true(is_listed(empty) && is_listed(net));
+	assert_string_not_equal(switch_name(empty), switch_name(net));
+	assert_false(switch_next_port(empty, &next, &info));
+
+	devices[2].port.address = 0x0a000210;
+	strcpy(devices[2].port.host_name, "two");
+	devices[3].port.is_up = false;
+	assert_int_equal(send_to(0, 2), NET_DONE);
+	make(mac_of(2), outside, 100, 14); /* spoofed */
+	assert_int_equal(switch_send(&devices[0].port, &frame, 0), NET_DONE);
+	assert_true(switch_next_port(net, &next, &info));
+	assert_true(info.is_uplink && info.is_up);
+	assert_memory_equal(info.mac, host.info.mac, 6);
+	switch_detach(&devices[1].port);
+	assert_true(switch_next_port(net, &next, &info));
+	assert_false(info.is_uplink);
+	assert_memory_equal(info.mac, mac_of(0), 6);
+	assert_true(info.sent == 1 && info.bytes_sent == 1000 && info.dropped == 1);
+	switch_detach(&devices[0].port); /* the rest is found all the same */
+	assert_true(switch_next_port(net, &next, &info));
+	assert_true(info.is_up && info.address == 0x0a000210);
+	assert_string_equal(info.name, "two");
+	assert_true(info.received == 1 && info.bytes_received == 1000 && info.dropped == 0);
+	assert_true(switch_next_port(net, &next, &info));
+	assert_false(info.is_up);
+	assert_false(switch_next_port(net, &next, &info));
+	stop(4);
+}
+
+static void test_learnt_addresses_are_listed(void **state)
+{
+	struct virtio_net_header header = { 0 };
+	u64 key, sum = 0;
+	u8 in[60];
+	unsigned next = 0, count = 0;
+
+	(void)state;
+	start(1, true);
+	assert_false(switch_next_outside(net, &next, &key));
+	memset(in, 0xff, sizeof(in));
+	memcpy(in + 6, outside, 6);
+	host.receive(host.ctx, &header, in, sizeof(in));
+	now += 200000000000;
+	memcpy(in + 6, elsewhere, 6);
+	host.receive(host.ctx, &header, in, sizeof(in));
+	for (next = 0; switch_next_outside(net, &next, &key); count++)
+		sum += key;
+	assert_int_equal(count, 2);
+	assert_int_equal(sum, mac_key(outside) + mac_key(elsewhere));
+	now += 101000000000; /* the first is forgotten */
+	next = 0;
+	assert_true(switch_next_outside(net, &next, &key));
+	assert_int_equal(key, mac_key(elsewhere));
+	assert_false(switch_next_outside(net, &next, &key));
+	stop(1);
 }
 
 static void test_no_memory(void **state)
@@ -1279,7 +1334,8 @@ int main(void)
 		cmocka_unit_test(test_room_at_the_last_moment),
 		cmocka_unit_test(test_detach_while_others_wait),
 		cmocka_unit_test(test_dhcp),
-		cmocka_unit_test(test_for_each),
+		cmocka_unit_test(test_ports_are_listed),
+		cmocka_unit_test(test_learnt_addresses_are_listed),
 		cmocka_unit_test(test_no_memory),
 		cmocka_unit_test(test_detach_waits),
 		cmocka_unit_test(test_several_harts),
