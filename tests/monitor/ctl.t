@@ -82,6 +82,9 @@ def test_command(path, label):
     TAP.ok(status == 0 and re.search(r"^ +1 +target +running", said, re.M), "ctl vms, " + label, said)
     status, said, _ = ctl(path, "--json", "info", "target")
     same((status, json.loads(said)["state"]), (0, "running"), "ctl --json info, " + label)
+    same(json.loads(ctl(path, "info", "target", "--json")[1])["state"], "running",
+         "ctl info --json, " + label)
+    same(ctl(path, "devices", "--json")[1], "[]\n", "ctl devices --json, " + label)
     same(ctl(path, "pause", "target")[0], 0, "ctl pause, " + label)
     same(json.loads(ctl(path, "--json", "vms")[1])[0]["state"], "paused",
          "the VM is paused, " + label)

@@ -84,8 +84,8 @@ def find_socket(options):
         return options.socket
     found = [run for run in runs.running() if options.pid in (None, run[0])]
     if not found:
-        raise Refusal("no run of Doppel is found%s: start one with ./doppel run, or give its socket "
-                      "with --socket" % (" with that process id" if options.pid else ""))
+        raise Refusal("no run of Doppel is found%s: start one with ./doppel run, or give its "
+                      "socket with --socket" % (" with that process id" if options.pid else ""))
     if len(found) > 1:
         raise Refusal("%d runs are going on (%s): choose one with --pid" %
                       (len(found), ", ".join("%d: %s" % (pid, what) for pid, _, what in found)))
@@ -99,7 +99,8 @@ def list_runs():
 
 
 def show(answer, as_json):
-    if as_json:
+    """What a command with its own --json returns is no string."""
+    if as_json or not isinstance(answer, str):
         print(json.dumps(answer))
     elif answer:
         print(answer)
