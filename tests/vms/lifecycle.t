@@ -72,13 +72,14 @@ class Scripted:
 
 def test_nothing_leaks(qemu, label):
     """What was taken for a VM comes back: the counters are what they were before."""
-    script = ["stats --json"]
+    # What is still to be shown has a timer of its own.
+    script = ["sleep 0.5", "stats --json"]
     for i in range(CYCLES):
         script.append("create worker")
         if i % 20 == 0:
             script += ["start worker", "pause worker", "resume worker", "kill worker"]
         script.append("destroy worker")
-    script += ["stats --json", "quit"]
+    script += ["sleep 0.5", "stats --json", "quit"]
     run = Scripted(qemu, [("worker", 4, "", "")], script)
     answers = run.answers("stats --json")
     TAP.ok(run.status == 0 and len(answers) == 2, "%d VMs come and go, %s" % (CYCLES, label), run.tail)
