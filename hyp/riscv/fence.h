@@ -19,6 +19,12 @@ static inline void hfence_gvma_vmid(u64 vmid)
 	__asm__ volatile(".insn r 0x73, 0, 0x31, x0, x0, %0" ::"r"(vmid) : "memory");
 }
 
+/* HFENCE.GVMA: one guest physical address, all VMIDs; rs1 has it without its two lowest bits. */
+static inline void hfence_gvma_gpa(gpa_t gpa)
+{
+	__asm__ volatile(".insn r 0x73, 0, 0x31, x0, %0, x0" ::"r"(gpa.v >> 2) : "memory");
+}
+
 /* HFENCE.VVMA: all guest virtual addresses of the VMID that is in hgatp now (section 19.3.2). */
 static inline void hfence_vvma_all(void)
 {

@@ -10,6 +10,7 @@
  *   - which device is there, and does it answer such an access?
  */
 #include "mem/page.h"
+#include "riscv/fence.h"
 #include "riscv/insn.h"
 #include "run/exit.h"
 #include "vcpu/guest_access.h"
@@ -59,6 +60,8 @@ static __attribute__((noinline)) bool fill_hole(struct vcpu *vcpu, gpa_t gpa, ex
 	case RAM_IS_SHORT: *action = wait_for_ram(vcpu); return true;
 	default:
 		vcpu->vm->ram.short_since = 0;
+		/* The hart may still hold that nothing was mapped there (section 19.3.2). */
+		hfence_gvma_gpa(gpa);
 		*action = EXIT_RESUME;
 		return true;
 	}

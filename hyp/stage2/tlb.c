@@ -47,29 +47,38 @@ unsigned tlb_vmids_held(void)
 void tlb_enter(struct guest_mmu *mmu, const void *vcpu, bool stayed)
 {
 	struct hart *hart = this_hart();
-	u64 generation, old;
+	u64 generation, old, id;
+	const void *last;
 
 	spin_lock(&lock);
 	old = mmu->vmid.generation;
 	generation = vmid_refresh(&pool, &mmu->vmid);
-	/* Another VM may have had this identifier: all harts begin with a fence. */
+	id = mmu->vmid.id;
 	nr_held += old == 0;
+	/* No hart has used this identifier for this VM. */
 	if (generation != old)
 		memset(mmu->last_vcpu, 0, sizeof(mmu->last_vcpu));
-	csr_write(CSR_HGATP, stage2_hgatp(&mmu->s2, mmu->vmid.id));
+	last = mmu->last_vcpu[hart->index];
+	mmu->last_vcpu[hart->index] = vcpu;
+	csr_write(CSR_HGATP, stage2_hgatp(&mmu->s2, id));
 	spin_unlock(&lock);
 
-	/* VMIDs of an older generation may mean somebody else by now. */
+	/*
+	 * VMIDs of an older generation may mean somebody else by now: the hart begins the new one
+	 * with a fence of all. And where a VM has a VMID for the first time, its tables may have
+	 * changed since they were last used there: HFENCE.GVMA orders that (section 19.2.10).
+	 */
 	if (hart->vmid_generation != generation) {
 		hfence_gvma_all();
-		mmu->last_vcpu[hart->index] = NULL;
+		last = NULL;
 		hart->vmid_generation = generation;
+	} else if (!last) {
+		hfence_gvma_vmid(id);
 	}
 	/*
 	 * A guest's SFENCE.VMA acts on the hart that executes it. This vCPU may have fenced
 	 * elsewhere, and another vCPU of the VM may have filled the TLB for its own tables.
 	 */
-	if (mmu->last_vcpu[hart->index] != vcpu || !stayed)
+	if (last != vcpu || !stayed)
 		hfence_vvma_all();
-	mmu->last_vcpu[hart->index] = vcpu;
 }

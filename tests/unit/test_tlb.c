@@ -36,6 +36,7 @@ struct tlb_entry {
 struct sim_hart {
 	struct hart hart;
 	u64 hgatp;
+	bool is_ordered[NR_VMS]; /* it has fenced since the VM's tables last changed */
 	struct tlb_entry tlb[8]; /* by VMID */
 };
 
@@ -73,10 +74,19 @@ void fake_fence(enum fake_fence kind, u64 gva, u64 id)
 {
 	struct sim_hart *hart = here();
 
-	(void)gva, (void)id;
+	(void)gva;
 	nr_fences[kind]++;
 	switch (kind) {
+	case GVMA_VMID:
+		assert_int_equal(id, current_vmid());
+		memset(hart->tlb[id].g_stage, 0, sizeof(hart->tlb[id].g_stage));
+		for (unsigned i = 0; i < NR_VMS; i++) {
+			if (sim_vms[i].mmu.vmid.id == id)
+				hart->is_ordered[i] = true;
+		}
+		break;
 	case GVMA_ALL:
+		memset(hart->is_ordered, 1, sizeof(hart->is_ordered));
 		for (size_t i = 0; i < ARRAY_SIZE(hart->tlb); i++)
 			memset(hart->tlb[i].g_stage, 0, sizeof(hart->tlb[i].g_stage));
 		break;
@@ -121,6 +131,7 @@ static void run(struct sim_hart *hart, struct sim_vcpu *vcpu)
 	tlb_enter(&vm->mmu, vcpu, vcpu->last_hart == (int)hart->hart.index);
 	assert_int_equal(hart->hgatp >> 60, 8);
 	assert_int_equal(hart->hgatp & (BIT(44) - 1), (u64)vm->mmu.s2.root);
+	assert_true(hart->is_ordered[self]);
 	tlb = &hart->tlb[current_vmid()];
 	for (unsigned i = 0; i < NR_VMS; i++) {
 		assert_true(i == self || !tlb->g_stage[i]);
@@ -132,6 +143,14 @@ static void run(struct sim_hart *hart, struct sim_vcpu *vcpu)
 	tlb->g_stage[self] = true;
 	tlb->vs_stage[self][index] = true;
 	vcpu->last_hart = (int)hart->hart.index;
+}
+
+/* Something is taken out of a VM's tables. */
+static void change(struct sim_vm *vm)
+{
+	for (unsigned i = 0; i < NR_HARTS; i++)
+		sim_harts[i].is_ordered[vm - sim_vms] = false;
+	tlb_renew(&vm->mmu);
 }
 
 static void nobody_meets_translations_of_others(void **state)
@@ -153,6 +172,8 @@ static void nobody_meets_translations_of_others(void **state)
 			if (busy)
 				continue;
 			on[at] = vcpu;
+			if (prng_below(&prng, 50) == 0)
+				change(vm);
 			run(&sim_harts[at], vcpu);
 		}
 	}
@@ -175,11 +196,29 @@ static void a_vcpu_that_stays_pays_nothing(void **state)
 	assert_int_equal(nr_fences[VVMA_ALL], 1);
 }
 
+/* Once on each hart; the VMID is new, so that nobody else's translations are dropped. */
+static void a_renewed_vmid_is_fenced_on_each_hart(void **state)
+{
+	(void)state;
+	begin(3);
+	for (unsigned i = 0; i < NR_HARTS; i++)
+		run(&sim_harts[i], &sim_vms[0].vcpus[0]);
+	change(&sim_vms[0]);
+	memset(nr_fences, 0, sizeof(nr_fences));
+	for (unsigned n = 0; n < 2; n++) {
+		for (unsigned i = 0; i < NR_HARTS; i++)
+			run(&sim_harts[i], &sim_vms[0].vcpus[0]);
+		assert_int_equal(nr_fences[GVMA_VMID], NR_HARTS);
+		assert_int_equal(nr_fences[GVMA_ALL], 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nobody_meets_translations_of_others),
 		cmocka_unit_test(a_vcpu_that_stays_pays_nothing),
+		cmocka_unit_test(a_renewed_vmid_is_fenced_on_each_hart),
 	};
 
 	return RUN_TESTS(tests);
