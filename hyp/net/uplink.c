@@ -153,7 +153,11 @@ static bool build(const struct net_packet *packet, const struct offload *offload
 	return true;
 }
 
-/* Ports that need not wait any more are taken off the list, and held. Lock held. */
+/*
+ * Ports that need not wait any more are taken off the list, and held; as many as there are slots
+ * for. Those that are woken may send nothing. So if nothing is out that would wake the others when
+ * it comes back, all are woken. Lock held.
+ */
 static unsigned collect_woken(struct uplink *uplink, struct net_port *woken[MAX_WOKEN])
 {
 	unsigned nr_free = uplink->nr_free, nr = 0;
@@ -165,9 +169,9 @@ static unsigned collect_woken(struct uplink *uplink, struct net_port *woken[MAX_
 		link = link->next;
 		if (!is_within_quota(port, port->needs))
 			continue;
-		if (port->needs > nr_free)
+		if (port->needs > nr_free && uplink->nr_free < NR_SLOTS)
 			break;
-		nr_free -= port->needs;
+		nr_free -= MIN(port->needs, nr_free);
 		list_remove(&port->waits_uplink);
 		port->has_waited = true;
 		port_hold(port);

@@ -825,6 +825,40 @@ static void test_large_ones_get_their_turn(void **state)
 	stop(4);
 }
 
+/* 128 frames */
+static enum net_result send_large(unsigned from)
+{
+	make_tcp(from, outside, 60 * 1000);
+	frame.header.gso_size = 470;
+	return switch_send(&devices[from].port, &frame, 0);
+}
+
+/* Nothing is out any more, and who waits is about to be woken. */
+static void three_more_wait(struct net_port *port, u64 cookie)
+{
+	(void)port;
+	(void)cookie;
+	for (unsigned i = 1; i < 4; i++)
+		assert_int_equal(send_large(i), NET_NO_ROOM);
+}
+
+/* Those that were woken first were reset, and send nothing. */
+static void test_nobody_is_left_waiting(void **state)
+{
+	static const struct net_port_ops last = { deliver, flush, three_more_wait, writable };
+
+	(void)state;
+	start(4, true);
+	devices[0].port.ops = &last;
+	assert_int_equal(send_from(0, outside, 0), NET_TAKEN);
+	assert_int_equal(send_large(0), NET_NO_ROOM); /* its quota; the others it comes before */
+	complete(1);
+	assert_int_equal(host.nr, 0);
+	for (unsigned i = 0; i < 4; i++)
+		assert_int_equal(devices[i].writables, 1);
+	stop(4);
+}
+
 /* A port that goes leaves nothing behind that could call it. */
 static void test_detach_with_frames_outside(void **state)
 {
@@ -1325,6 +1359,7 @@ int main(void)
 		cmocka_unit_test(test_pending),
 		cmocka_unit_test(test_quota),
 		cmocka_unit_test(test_large_ones_get_their_turn),
+		cmocka_unit_test(test_nobody_is_left_waiting),
 		cmocka_unit_test(test_detach_with_frames_outside),
 		cmocka_unit_test(test_too_many_pieces),
 		cmocka_unit_test(test_backpressure),
