@@ -7,7 +7,7 @@
 #define IP	     ETH_HEADER /* offsets into a frame: no VLANs, no options of IPv4 */
 #define MAX_IP_BYTES 65535U
 
-/* A frame with data of an established connection, and nothing else. */
+/* A frame of an established connection, with data or an acknowledgement, and nothing else. */
 struct segment {
 	const u8 *data;
 	u32 size, l4, header_size;
@@ -58,7 +58,7 @@ static bool parse(const u8 *data, u32 size, struct segment *segment)
 	tcp = data + segment->l4;
 	segment->header_size = segment->l4 + (tcp[TCP_DATA_OFFSET] >> 4) * 4U;
 	return segment->header_size >= segment->l4 + TCP_MIN_HEADER &&
-	       segment->header_size < size && (tcp[TCP_FLAGS] & (u8)~TCP_PSH) == TCP_ACK;
+	       segment->header_size <= size && (tcp[TCP_FLAGS] & (u8)~TCP_PSH) == TCP_ACK;
 }
 
 /* The sum of the pseudo header (RFC 9293 section 3.1, RFC 8200 section 8.1). */
@@ -102,13 +102,47 @@ static bool has_same_headers(const struct coalesced *flow, const struct segment 
 	       are_equal(a, b, l4 + TCP_URGENT, flow->header_size);
 }
 
+/* In all that stays the same while only acknowledgements are sent; of options, timestamps may. */
+static bool is_same_but_for_ack(const struct coalesced *flow, const struct segment *segment)
+{
+	static const u8 timestamps[] = { 1, 1, 8, 10 }; /* RFC 7323 appendix A */
+	const u8 *a = flow->headers, *b = segment->data;
+	u32 l4 = flow->l4, options = l4 + TCP_MIN_HEADER;
+
+	return flow->header_size == segment->header_size &&
+	       (is_v4(b) ? are_equal(a, b, 0, IP + IPV4_ID) &&
+				   are_equal(a, b, IP + IPV4_FRAGMENT, IP + IPV4_CHECKSUM)
+			 : are_equal(a, b, 0, IP + IPV6_SOURCE)) &&
+	       are_equal(a, b, l4 + TCP_SEQUENCE, l4 + TCP_ACK_NUMBER) &&
+	       are_equal(a, b, l4 + TCP_DATA_OFFSET, l4 + TCP_WINDOW) &&
+	       are_equal(a, b, l4 + TCP_URGENT, options) &&
+	       (segment->header_size == options ||
+		(segment->header_size == options + 12 &&
+		 memcmp(b + options, timestamps, sizeof(timestamps)) == 0 &&
+		 are_equal(a, b, options, options + (u32)sizeof(timestamps))));
+}
+
+/*
+ * An acknowledgement of more says all that the one before it has said, and takes its place (ACK
+ * filtering, RFC 3449). One that repeats it does not: the sender counts those (RFC 5681).
+ */
+static bool can_replace(const struct coalesced *flow, const struct segment *segment)
+{
+	u32 at = flow->l4 + TCP_ACK_NUMBER;
+
+	return !flow->segment_size && !payload(segment) &&
+	       (s32)(get_be32(segment->data + at) - get_be32(flow->headers + at)) > 0 &&
+	       is_same_but_for_ack(flow, segment) &&
+	       is_intact(segment->data, segment->size, segment->l4);
+}
+
 /* Checksums are looked at when there is something to join: one segment alone goes on as it is. */
 static bool can_follow(struct coalesced *flow, const struct segment *segment)
 {
 	const struct net_piece *first = &flow->frame.pieces[1];
 	const u8 *tcp = segment->data + segment->l4;
 
-	if (!flow->is_open || payload(segment) > flow->segment_size ||
+	if (!flow->is_open || !payload(segment) || payload(segment) > flow->segment_size ||
 	    get_be32(tcp + TCP_SEQUENCE) != flow->next ||
 	    flow->frame.nr_pieces == NET_MAX_PIECES - 1 ||
 	    flow->frame.size + payload(segment) > IP + MAX_IP_BYTES ||
@@ -196,6 +230,10 @@ bool coalesce(struct coalescer *coalescer, const u8 *data, u32 size)
 		flow++;
 	if (flow < end && can_follow(flow, &segment)) {
 		append(flow, &segment);
+		return true;
+	}
+	if (flow < end && can_replace(flow, &segment)) {
+		begin(flow, &segment);
 		return true;
 	}
 	/* One that cannot follow those of its stream comes after them. */

@@ -2,8 +2,8 @@
 /*
  * Segments of a TCP stream that arrive one after the other become one large segment, for receivers
  * that take such: what a guest spends on a packet, it spends once for many. Cut again
- * (net/offload.h) it is what has arrived. Payloads are not copied. The caller has the lock, if one
- * is needed.
+ * (net/offload.h) it is what has arrived. Of acknowledgements without data, which only say more and
+ * more, the last is enough. Payloads are not copied. The caller has the lock, if one is needed.
  */
 #ifndef DOPPEL_COALESCE_H
 #define DOPPEL_COALESCE_H
@@ -19,7 +19,7 @@ struct coalesced {
 	u8 headers[COALESCE_HEADERS];
 	u32 l4, header_size;
 	u32 next;	  /* sequence number */
-	u32 segment_size; /* of all but the last */
+	u32 segment_size; /* of all but the last; 0: it is an acknowledgement */
 	bool is_open;	  /* more can follow */
 	bool is_verified; /* the first segment's checksums are right */
 };

@@ -286,6 +286,107 @@ static void test_what_is_not_joined(void **state)
 	}
 }
 
+/* --- Acknowledgements */
+
+/* The stream's next acknowledgement, of so many bytes more. */
+static struct bytes *arrive_ack(unsigned number, u32 more)
+{
+	struct stream *s = &streams[number];
+
+	put_be32(s->base + s->l4 + 8, get_be32(s->base + s->l4 + 8) + more);
+	return arrive(number, 0);
+}
+
+static void free_all(void)
+{
+	for (unsigned i = 0; i < nr_got; i++)
+		free(got[i].data);
+	for (unsigned i = 0; i < nr_arrived; i++)
+		free(arrived[i].data);
+}
+
+static void add_timestamps(unsigned number, u32 value)
+{
+	u8 *options = streams[number].base + streams[number].l4 + 20;
+
+	memcpy(options, (const u8[]){ 1, 1, 8, 10 }, 4);
+	put_be32(options + 4, value);
+}
+
+/* They may pass the end of the numbers, change the window, and have timestamps. */
+static void test_last_acknowledgement_is_enough(void **state)
+{
+	(void)state;
+	for (unsigned is_v6 = 0; is_v6 < 2; is_v6++) {
+		for (u32 options = 0; options <= 12; options += 12) {
+			start();
+			begin_stream(0, is_v6, options);
+			put_be32(streams[0].base + streams[0].l4 + 8, 0xffffff00);
+			for (unsigned i = 0; i < 20; i++) {
+				put_be16(streams[0].base + streams[0].l4 + 14, 1000 + i);
+				if (options)
+					add_timestamps(0, i);
+				hand_over(arrive_ack(0, 100));
+			}
+			coalesce_flush(&coalescer);
+			assert_int_equal(nr_deliveries, 1);
+			assert_int_equal(got[0].size, arrived[19].size);
+			assert_memory_equal(got[0].data, arrived[19].data, got[0].size);
+			free_all();
+		}
+	}
+}
+
+/* The second of three; 0 bytes more, or back, or something else in it that is not the same. */
+static void test_acknowledgements_that_stay(void **state)
+{
+	static const struct {
+		u32 more, at;
+		u8 xor ;
+		bool fix;
+	} cases[] = {
+		{ 0, 0, 0, true },	 { 0u - 100, 0, 0, true }, { 100, 15, 1, true },
+		{ 100, 0, 2, true },	 { 100, 22, 1, true },	   { 100, 38, 1, true },
+		{ 100, 46, 0x01, true }, { 100, 47, 0x40, true },  { 100, 53, 1, true },
+		{ 100, 54, 4, true },	 { 100, 50, 1, false },	   { 0x80000001, 0, 0, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		start();
+		begin_stream(0, false, 12);
+		add_timestamps(0, 1);
+		for (unsigned n = 0; n < 3; n++) {
+			struct bytes *b = arrive_ack(0, n == 1 ? cases[i].more : n == 2 ? 0 : 100);
+
+			if (n == 1) {
+				b->data[cases[i].at] ^= cases[i].xor ;
+				if (cases[i].fix)
+					fix_checksums(&streams[0], b->data, b->size);
+			}
+			hand_over(b);
+		}
+		check(1);
+		assert_int_equal(nr_deliveries, 3);
+	}
+}
+
+/* Data keeps its place among them, and what acknowledges the same after it is not swallowed. */
+static void test_acknowledgements_and_data(void **state)
+{
+	(void)state;
+	start();
+	begin_stream(0, false, 0);
+	hand_over(arrive_ack(0, 100));
+	hand_over(arrive(0, 1000));
+	hand_over(arrive(0, 1000));
+	hand_over(arrive_ack(0, 0));
+	hand_over(arrive(0, 1000));
+	hand_over(arrive_ack(0, 100));
+	check(1);
+	assert_int_equal(nr_deliveries, 5);
+}
+
 /* Malformed ones are no segments: nothing behind their end is read. */
 static void test_malformed(void **state)
 {
@@ -296,7 +397,7 @@ static void test_malformed(void **state)
 		start();
 		begin_stream(0, is_v6, 12);
 		header_size = streams[0].header_size;
-		for (u32 size = 14; size <= header_size; size++) {
+		for (u32 size = 14; size < header_size; size++) {
 			struct bytes *b = arrive(0, 1);
 
 			b->data = realloc(b->data, size);
@@ -360,10 +461,17 @@ static void test_anything(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_one_stream),	cmocka_unit_test(test_size),
-		cmocka_unit_test(test_several_streams), cmocka_unit_test(test_one_segment),
-		cmocka_unit_test(test_not_wanted),	cmocka_unit_test(test_what_is_not_joined),
-		cmocka_unit_test(test_malformed),	cmocka_unit_test(test_anything),
+		cmocka_unit_test(test_one_stream),
+		cmocka_unit_test(test_size),
+		cmocka_unit_test(test_several_streams),
+		cmocka_unit_test(test_one_segment),
+		cmocka_unit_test(test_not_wanted),
+		cmocka_unit_test(test_what_is_not_joined),
+		cmocka_unit_test(test_malformed),
+		cmocka_unit_test(test_anything),
+		cmocka_unit_test(test_last_acknowledgement_is_enough),
+		cmocka_unit_test(test_acknowledgements_that_stay),
+		cmocka_unit_test(test_acknowledgements_and_data),
 	};
 
 	return RUN_TESTS(tests);
