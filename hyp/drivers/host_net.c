@@ -176,8 +176,8 @@ static void hand_over(struct host_net *net, const struct batch *batch)
 		net->flush(net->flush_ctx);
 }
 
-/* Lock held. */
-static void give_back(struct host_net *net, const struct batch *batch)
+/* Returns whether the device is to be told. Lock held. */
+static bool give_back(struct host_net *net, const struct batch *batch)
 {
 	for (unsigned i = 0; i < batch->nr; i++) {
 		if (net->receive)
@@ -188,14 +188,14 @@ static void give_back(struct host_net *net, const struct batch *batch)
 		if (!net->is_dead)
 			offer(net, batch->buffers[i]);
 	}
-	if (!net->is_dead && virtqueue_must_notify(&net->receive_queue))
-		virtqueue_notify(&net->receive_queue);
+	return !net->is_dead && virtqueue_must_notify(&net->receive_queue);
 }
 
 static void receive_frames(struct host_net *net)
 {
 	struct batch batch;
 	unsigned left = BUDGET;
+	bool notify = false;
 
 	spin_lock(&net->lock);
 	if (net->is_receiving || net->is_dead) {
@@ -208,12 +208,14 @@ static void receive_frames(struct host_net *net)
 		spin_unlock(&net->lock);
 		hand_over(net, &batch);
 		spin_lock(&net->lock);
-		give_back(net, &batch);
+		notify |= give_back(net, &batch);
 	}
 	if (!left)
 		timer_start(&net->timer, time_now() + time_from_ns(REST_NS));
 	net->is_receiving = false;
 	spin_unlock(&net->lock);
+	if (notify)
+		virtqueue_notify(&net->receive_queue);
 }
 
 /* --- Both */

@@ -266,11 +266,12 @@ static void look_at_waiting(struct blk *blk)
 	}
 }
 
-static void kick(struct blk *blk)
+struct host_blk *blk_take_kick(struct blk *blk)
 {
-	if (blk->must_kick)
-		host_blk_kick(blk->disk);
-	blk->must_kick = false;
+	return __atomic_load_n(&blk->must_kick, __ATOMIC_RELAXED) &&
+			       __atomic_exchange_n(&blk->must_kick, 0, __ATOMIC_ACQUIRE)
+		       ? blk->disk
+		       : NULL;
 }
 
 /* There is room again, or the guest gives time. */
@@ -278,7 +279,6 @@ static void look_again(struct blk *blk)
 {
 	blk_go_on_with_unfinished(blk);
 	look_at_waiting(blk);
-	kick(blk);
 }
 
 /* It may be any hart's interrupt, in anybody's time: what has piled up waits for the VM's own. */
@@ -289,7 +289,6 @@ void blk_part_is_done(struct blk *blk)
 
 	if (blk->device.is_resetting ? !blk->pending : is_wanted)
 		virtio_ask_for_service(&blk->device);
-	kick(blk);
 }
 
 /* --- The device */
@@ -300,7 +299,6 @@ static void notify(struct virtio_device *device, unsigned queue)
 
 	blk->copied = 0;
 	look_at(blk, queue);
-	kick(blk);
 }
 
 static void service(struct virtio_device *device)
@@ -309,6 +307,14 @@ static void service(struct virtio_device *device)
 
 	blk->copied = 0;
 	look_again(blk);
+}
+
+static void kick(struct virtio_device *device)
+{
+	struct host_blk *disk = blk_take_kick(to_blk(device));
+
+	if (disk)
+		host_blk_kick(disk);
 }
 
 static bool is_quiet(struct virtio_device *device)
@@ -369,6 +375,7 @@ static const struct virtio_device_ops ops = {
 	.is_quiet = is_quiet,
 	.notify = notify,
 	.service = service,
+	.kick = kick,
 	.read_config = read_config,
 	.config_size = sizeof(struct virtio_blk_config),
 	.destroy = destroy,

@@ -69,6 +69,7 @@ static void part_done(struct host_blk_request *host, u8 status)
 	struct blk_part *part = container_of(host, struct blk_part, host);
 	struct blk_request *r = part->request;
 	struct blk *blk = r->blk;
+	struct host_blk *disk;
 
 	spin_lock(&blk->device.lock);
 	unpin_part(part);
@@ -79,7 +80,11 @@ static void part_done(struct host_blk_request *host, u8 status)
 	if (!r->pending)
 		blk_request_go_on(r);
 	blk_part_is_done(blk);
+	disk = blk_take_kick(blk);
 	spin_unlock(&blk->device.lock);
+	/* From here on the device may be destroyed. The real disk stays. */
+	if (disk)
+		host_blk_kick(disk);
 }
 
 static struct blk_part *new_part(struct blk_request *r, enum host_blk_op op)
@@ -125,8 +130,9 @@ static void submit(struct blk_part *part)
 
 	r->pending++;
 	r->blk->pending++;
-	r->blk->must_kick = true;
 	host_blk_submit(r->blk->disk, &part->host);
+	/* After it: who takes the kick meanwhile may come too early for this one. */
+	__atomic_store_n(&r->blk->must_kick, 1, __ATOMIC_RELEASE);
 }
 
 /* Hands the next sectors to the real disk. Returns how many; 0: it cannot be done. */

@@ -98,7 +98,7 @@ struct blk {
 	u64 copied;	      /* bytes, between guest and overlay, since the guest waits */
 	unsigned in_use;      /* requests */
 	unsigned pending;     /* parts that the real disk has */
-	bool must_kick;	      /* it has not been told of all */
+	u32 must_kick;	      /* it has not been told of all; atomic */
 	bool waits_for_timer; /* a rate limit is reached: the timer ends that */
 	struct list vacant;
 	struct list unfinished; /* requests that have copied enough for now */
@@ -123,5 +123,8 @@ void blk_forget_unfinished(struct blk *blk);
 
 /* A part has come back: there may be room for more of what waits. In blk.c. */
 void blk_part_is_done(struct blk *blk);
+
+/* The real disk, if it has to be told of requests; the caller does. With or without the lock. */
+struct host_blk *blk_take_kick(struct blk *blk);
 
 #endif

@@ -112,12 +112,19 @@ static void serve(struct virtio_device *device)
 		device->ops->service(device);
 }
 
+static void kick(struct virtio_device *device)
+{
+	if (device->ops->kick)
+		device->ops->kick(device);
+}
+
 bool virtio_service(struct virtio_device *device)
 {
 	if (__atomic_load_n(&device->needs_service, __ATOMIC_RELAXED)) {
 		spin_lock(&device->lock);
 		serve(device);
 		spin_unlock(&device->lock);
+		kick(device);
 	}
 	if (likely(!__atomic_load_n(&device->is_resetting, __ATOMIC_RELAXED)))
 		return true;
@@ -405,6 +412,7 @@ static void notify(struct virtio_device *device, u64 queue)
 			virtio_needs_reset(device, q->broken);
 	}
 	spin_unlock(&device->lock);
+	kick(device);
 }
 
 /* The three registers that a busy driver uses: they take no more locks than they must. */

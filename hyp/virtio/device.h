@@ -62,6 +62,11 @@ struct virtio_device_ops {
 
 	/* Without the device's lock. */
 
+	/*
+	 * After notify and service: tells the real device, and other guests, what these have for
+	 * them. That takes long where a register is emulated: nobody shall wait for the lock.
+	 */
+	void (*kick)(struct virtio_device *device);
 	/* Frees what its create() has made, the device itself included; it is reset. */
 	void (*destroy)(struct virtio_device *device);
 	/* What there is to know of it, beyond its queues; for users: names of a-z and -, numbers.

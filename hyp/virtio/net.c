@@ -137,6 +137,11 @@ static void service(struct virtio_device *device)
 	control(net);
 }
 
+static void kick(struct virtio_device *device)
+{
+	switch_flush(&of_device(device)->port);
+}
+
 static void read_config(struct virtio_device *device, u32 offset, u32 size, u64 *value)
 {
 	memcpy(value, (const u8 *)&of_device(device)->config + offset, size);
@@ -189,6 +194,7 @@ static const struct virtio_device_ops ops = {
 	.is_quiet = is_quiet,
 	.notify = notify,
 	.service = service,
+	.kick = kick,
 	.read_config = read_config,
 	.config_size = sizeof(struct virtio_net_config),
 	.destroy = destroy,

@@ -225,7 +225,6 @@ void net_send(struct net_device *net)
 			work += done;
 		} while (done && work < MAX_WORK);
 	} while (!done && !net->is_waiting && virtq_enable_notify(q));
-	switch_flush(&net->port);
 	tell_soon(net);
 	if (done)
 		virtio_ask_for_service(&net->device);

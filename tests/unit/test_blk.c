@@ -361,6 +361,7 @@ static u16 offer(unsigned queue, const struct virtq_desc *buffers, unsigned coun
 static void notify(unsigned queue)
 {
 	f.device->ops->notify(f.device, queue);
+	f.device->ops->kick(f.device);
 }
 
 /* As the driver does, if the device wants it. */
@@ -396,6 +397,12 @@ static struct virtq_desc readable(u64 gpa, u32 size)
 static struct virtq_desc writable(u64 gpa, u32 size)
 {
 	return (struct virtq_desc){ gpa, size, VIRTQ_DESC_WRITE, 0 };
+}
+
+static void service(void)
+{
+	f.device->ops->service(f.device);
+	f.device->ops->kick(f.device);
 }
 
 /* A request of the usual form; the status goes to number 0..255. */
@@ -1136,7 +1143,7 @@ static void serve(void)
 
 	f.services = 0;
 	if (was_asked_for)
-		f.device->ops->service(f.device);
+		service();
 }
 
 /*
@@ -1197,7 +1204,7 @@ static void work_at_a_time_is_bounded(void **state)
 	notify(0);
 	assert_int_equal(nr_used(0), 64);
 	assert_int_equal(f.services, 1);
-	f.device->ops->service(f.device);
+	service();
 	assert_int_equal(nr_used(0), 80);
 	assert_int_equal(f.services, 1);
 	assert_int_equal(counter("in-flight"), 0);
@@ -1275,10 +1282,10 @@ static void requests_a_second_are_limited(void **state)
 	f.now = HZ / 100;
 	started->expired(started);
 	assert_int_equal(f.services, 1);
-	f.device->ops->service(f.device);
+	service();
 	assert_int_equal(f.disk.nr_submitted, 11);
 	f.now = HZ;
-	f.device->ops->service(f.device);
+	service();
 	assert_int_equal(f.disk.nr_submitted, 15);
 	complete_all();
 	assert_int_equal(nr_used(0), 15);
@@ -1299,13 +1306,13 @@ static void bytes_a_second_are_limited(void **state)
 	notify(0);
 	assert_int_equal(f.disk.nr_submitted, 1);
 	f.now = HZ / 10 - HZ / 1000; /* nearly all is back: enough to begin */
-	f.device->ops->service(f.device);
+	service();
 	assert_int_equal(f.disk.nr_submitted, 2);
 	f.now = 2 * HZ / 10 - HZ / 1000;
-	f.device->ops->service(f.device);
+	service();
 	assert_int_equal(f.disk.nr_submitted, 2); /* the large one is being paid off */
 	f.now = 3 * HZ / 10;
-	f.device->ops->service(f.device);
+	service();
 	assert_int_equal(f.disk.nr_submitted, 3);
 	complete_all();
 	if (started)
@@ -1435,7 +1442,7 @@ static void copying_at_a_time_is_bounded(void **state)
 	offer_transfer(0, VIRTIO_BLK_T_IN, 0, DATA, size, 1);
 	notify(0);
 	while (!nr_used(0))
-		f.device->ops->service(f.device);
+		service();
 	take_used(0);
 	for (u32 i = 0; i < size; i++)
 		assert_int_equal(*at(DATA + i), (u8)(i / 999));
