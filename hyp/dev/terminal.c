@@ -6,14 +6,14 @@
 #include "core/timer.h"
 #include "dev/console.h"
 #include "dev/escape.h"
+#include "dev/terminal_input.h"
 #include "lib/string.h"
 #include "platform/qemu-virt/uart.h"
 #include "riscv/io.h"
 #include "vcpu/interrupts.h"
 
-#define INPUT_SIZE   KIB(16) /* a power of two */
-#define WRITER_BYTES 64	     /* that who writes sends for others */
-#define SERVE_BYTES  16	     /* that the terminal's hart sends before it looks at the clock */
+#define WRITER_BYTES 64	    /* that who writes sends for others */
+#define SERVE_BYTES  16	    /* that the terminal's hart sends before it looks at the clock */
 #define SERVE_NS     100000 /* so long it goes on; a byte takes an emulator some microseconds ... */
 #define SERVE_PAUSE  1000000  /* ... and then does something else, so many ns */
 #define BUSY_PAUSE   20000000 /* after so many ns a port that was busy is looked at in any case */
@@ -42,9 +42,6 @@ static struct {
 	struct timer quiet;
 	bool quiet_is_running;
 	u64 quiet_since; /* the position of the console's output */
-
-	u8 input[INPUT_SIZE]; /* typed for the console in focus, which has no room yet */
-	u32 head, tail;
 } terminal;
 
 void terminal_init(bool show_all, bool escapes)
@@ -56,6 +53,7 @@ void terminal_init(bool show_all, bool escapes)
 	terminal.has_escapes = escapes;
 	terminal.pause.expired = pause_expired;
 	terminal.quiet.expired = quiet_expired;
+	terminal_input_init();
 	escape_init();
 }
 
@@ -169,6 +167,12 @@ static void request_service(void)
 	uart_enable_output_interrupt(true);
 }
 
+/* Some console's port_ready is to be called. */
+static void owe_calls(void)
+{
+	__atomic_store_n(&terminal.owes_calls, 1, __ATOMIC_RELEASE);
+}
+
 /* The console in focus has an unfinished line which is not the last on the screen. */
 static bool has_hidden_line(struct console *console)
 {
@@ -192,7 +196,7 @@ void terminal_look(struct console *console)
 	make_ready(console);
 	is_done = send(&budget);
 	if (console->was_refused)
-		__atomic_store_n(&terminal.owes_calls, 1, __ATOMIC_RELEASE);
+		owe_calls();
 	if (!terminal.is_served_soon &&
 	    (!is_done || terminal.owes_calls ||
 	     (!terminal.quiet_is_running && has_hidden_line(terminal.focus))))
@@ -262,7 +266,7 @@ static void call_port_ready(void)
 			console->port_ready(console->ctx);
 	}
 	if (owes_calls)
-		__atomic_store_n(&terminal.owes_calls, 1, __ATOMIC_RELEASE);
+		owe_calls();
 }
 
 /*
@@ -314,35 +318,21 @@ static void pause_expired(struct timer *timer)
 
 /* --- Input */
 
-static bool has_room_for_input(void)
-{
-	return terminal.head - __atomic_load_n(&terminal.tail, __ATOMIC_RELAXED) < INPUT_SIZE;
-}
-
-/* Lock held. What does not fit stays, and in the end the port's input waits. */
+/* Lock held. */
 static bool refill(struct console *console)
 {
-	u32 before = terminal.tail;
+	bool has_some = terminal_input_move(console);
 
-	spin_lock(&console->lock);
-	while (terminal.tail != terminal.head &&
-	       console_add_input(console, terminal.input[terminal.tail % INPUT_SIZE]))
-		terminal.tail++;
-	if (terminal.tail != before) {
-		console->has_news = true;
-		__atomic_store_n(&terminal.owes_calls, 1, __ATOMIC_RELEASE);
-	}
-	spin_unlock(&console->lock);
-	uart_enable_input_interrupt(has_room_for_input());
-	return terminal.tail != before;
+	if (has_some)
+		owe_calls();
+	return has_some;
 }
 
 bool terminal_refill(struct console *console)
 {
 	bool has_some = false;
 
-	if (__atomic_load_n(&terminal.head, __ATOMIC_RELAXED) ==
-	    __atomic_load_n(&terminal.tail, __ATOMIC_RELAXED))
+	if (terminal_input_is_empty())
 		return false;
 	spin_lock(&terminal.lock);
 	if (console == terminal.focus)
@@ -358,7 +348,7 @@ void terminal_accept(u8 byte)
 	spin_lock(&terminal.lock);
 	is_monitors = terminal.focus && terminal.focus == terminal.monitor;
 	if (terminal.focus && !is_monitors) {
-		terminal.input[terminal.head++ % INPUT_SIZE] = byte;
+		terminal_input_add(byte);
 		refill(terminal.focus);
 	}
 	spin_unlock(&terminal.lock);
@@ -368,16 +358,8 @@ void terminal_accept(u8 byte)
 
 void terminal_interrupt(unsigned source)
 {
-	u8 byte;
-
 	(void)source;
-	while (has_room_for_input() && uart_get(&byte)) {
-		if (terminal.has_escapes)
-			escape_typed(byte);
-		else
-			terminal_accept(byte);
-	}
-	uart_enable_input_interrupt(has_room_for_input());
+	terminal_input_read_port(terminal.has_escapes ? escape_typed : terminal_accept);
 	serve();
 }
 
@@ -399,13 +381,13 @@ u64 terminal_type(struct console *console, const char *text, u64 size)
 
 	spin_lock(&terminal.lock);
 	if (console == terminal.focus) {
-		while (typed < size && has_room_for_input())
-			terminal.input[terminal.head++ % INPUT_SIZE] = (u8)text[typed++];
+		while (typed < size && terminal_input_has_room())
+			terminal_input_add((u8)text[typed++]);
 		refill(console);
 	} else {
 		typed = type_directly(console, text, size);
 	}
-	__atomic_store_n(&terminal.owes_calls, 1, __ATOMIC_RELEASE);
+	owe_calls();
 	request_service();
 	spin_unlock(&terminal.lock);
 	return typed;
@@ -416,18 +398,18 @@ u64 terminal_type(struct console *console, const char *text, u64 size)
 /* What was typed for one VM is not for another. */
 static void drop_input(void)
 {
-	if (terminal.head != terminal.tail)
-		log_notice("%u typed bytes that %s did not read are dropped",
-			   terminal.head - terminal.tail, terminal.focus->name);
-	terminal.tail = terminal.head;
-	uart_enable_input_interrupt(true);
+	u32 dropped = terminal_input_drop();
+
+	if (dropped)
+		log_notice("%u typed bytes that %s did not read are dropped", dropped,
+			   terminal.focus->name);
 }
 
 /* Everything may have to be shown differently, and who waited may have to wait no more. */
 static void look_at_all(void)
 {
 	make_all_ready();
-	__atomic_store_n(&terminal.owes_calls, 1, __ATOMIC_RELEASE);
+	owe_calls();
 	request_service();
 }
 
