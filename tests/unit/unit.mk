@@ -19,7 +19,9 @@ UNIT_power_button := hyp/dev/power_button.c
 UNIT_rate_limit := hyp/core/rate_limit.c
 UNIT_overlay := hyp/virtio/overlay.c
 UNIT_blk := hyp/virtio/blk.c hyp/virtio/blk_request.c hyp/virtio/overlay.c hyp/virtio/virtq.c \
-	hyp/core/rate_limit.c
+	hyp/core/rate_limit.c tests/unit/blk_fixture.c
+UNIT_blk_many := $(UNIT_blk)
+UNIT_blk_overlay := $(UNIT_blk)
 UNIT_stage2 := hyp/stage2/stage2.c tests/unit/fake/pages.c
 UNIT_vmid := hyp/stage2/vmid.c
 UNIT_tlb := hyp/stage2/tlb.c hyp/stage2/vmid.c
