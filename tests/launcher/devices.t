@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Disks, interfaces and consoles of VMs: what QEMU and the hypervisor are told, and what is refused.
 
+import contextlib
 import fcntl
 import gzip
+import json
 import os
 import re
 import shutil
@@ -12,6 +14,7 @@ import socket
 import struct
 import subprocess
 import sys
+import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "lib"))
@@ -19,7 +22,7 @@ import tap  # noqa: E402
 from launcher import (  # noqa: E402
     MIB, ROOT, Launcher, description, free_port, is_alive, linux_image, option, refused,
     wait_until)
-from doppel import Refusal, devices, dts, fdt, runs, wiring  # noqa: E402
+from doppel import Refusal, devices, dts, fdt, runs, watch, wiring  # noqa: E402
 
 KERNEL = linux_image()
 F_OFD_SETLK = 37
@@ -453,7 +456,7 @@ def test_qemu_without_devices():
             "virtio-rng-device,bus=virtio-mmio-bus.0",
             "virtio-serial-device,id=streams,bus=virtio-mmio-bus.1",
             "virtserialport,bus=streams.0,chardev=stream0,name=org.doppel.ctl.0"])
-        tap.same(values(arguments, "-drive") + values(arguments, "-netdev"), [])
+        tap.same([values(arguments, name) for name in ("-drive", "-netdev", "-mon")], [[]] * 3)
         control = values(arguments, "-chardev")[1]
         tap.same(re.sub(r"run-\w+", "RUN", control),
                  "socket,id=stream0,path=%s/RUN/ctl,server=on,wait=off"
@@ -474,9 +477,10 @@ def test_qemu_devices():
         tap.same(box.run("run", path).status, 0)
         arguments = box.qemu()["args"]
         tap.same(values(arguments, "-drive"), [
-            "if=none,id=d0,file=%s,format=raw,discard=unmap,read-only=on" % box.path("a.img"),
-            "if=none,id=d1,file=%s,format=raw,discard=unmap" % box.path("b.img"),
-            "if=none,id=d2,file=%s,format=raw,discard=unmap" % box.path("with,,comma.img")])
+            "if=none,id=d%d,file=%s,format=raw,discard=unmap,node-name=d%d-raw,file.node-name=d%d-file%s"
+            % (i, box.path(name), i, i, more) for i, (name, more) in enumerate(
+                (("a.img", ",read-only=on"), ("b.img", ""), ("with,,comma.img", "")))])
+        tap.same(values(arguments, "-mon"), ["chardev=watch,mode=control"])
         tap.same(values(arguments, "-netdev"), [
             "user,id=net0,hostfwd=tcp:127.0.0.1:%d-10.0.2.15:22,"
             "hostfwd=udp:127.0.0.1:%d-10.0.2.99:53" % (port, port)])
@@ -488,6 +492,36 @@ def test_qemu_devices():
             "virtio-serial-device,id=streams,bus=virtio-mmio-bus.5",
             "virtserialport,bus=streams.0,chardev=stream0,name=org.doppel.ctl.0",
             "virtserialport,bus=streams.0,chardev=stream1,name=linux.agent"])
+
+
+def test_cut_images():
+    """QEMU hears of images that have become shorter, once each time; its refusals are shown"""
+    with Launcher() as box:
+        filled(box)
+        found = wiring.Image(box.path("a.img"), "d0")
+        with contextlib.closing(watch.Watch([found])) as eyes:
+            heard = eyes.qemus.makefile()
+            tap.same(json.loads(heard.readline())["execute"], "qmp_capabilities")
+            for length, size, sentences in ((MIB, None, 0), (2000, 1536, 1), (2000, None, 0),
+                                            (4000, None, 0), (0, 0, 1)):
+                os.truncate(found.path, length)
+                eyes.looked = 0
+                tap.same(len(eyes.look()), sentences)
+                if sentences:
+                    said = json.loads(heard.readline())
+                    tap.same((said["execute"], said["arguments"]["options"]),
+                             ("blockdev-reopen", [{
+                                 "driver": "raw", "node-name": "d0-raw", "file": "d0-file",
+                                 "read-only": True, "discard": "unmap", "size": size}]))
+            eyes.looked = time.monotonic()
+            tap.same(eyes.look(), [])
+            eyes.qemus.sendall(b'{"QMP": {}}\r\n{"return": {}}\r\n{"error": {"class": "X",')
+            tap.same(eyes.hear(), [])
+            eyes.qemus.sendall(b' "desc": "no such node"}}\r\n')
+            tap.holds(eyes.hear()[0], "no such node")
+            heard.close()
+            eyes.qemus.close()
+            tap.same((eyes.hear(), eyes.is_connected), ([], False))
 
 
 def test_inner_switches():

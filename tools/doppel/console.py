@@ -11,6 +11,8 @@ import termios
 import time
 import tty
 
+from .watch import PERIOD
+
 ESCAPE = 0x1D               # Ctrl-]
 LEAVE = ord("q")
 CHUNK = 4096
@@ -116,10 +118,12 @@ def _die_with_parent(parent):
 
 
 class Session:
-    """One run of QEMU. After run(), `status` is QEMU's exit code and `said` its messages."""
+    """One run of QEMU. After run(), `status` is QEMU's exit code and `said` its messages. `watch`
+    looks at the images meanwhile, if there are some."""
 
-    def __init__(self, command, environment, timeout=None):
+    def __init__(self, command, environment, timeout=None, watch=None):
         self.command = command
+        self.watch = watch
         self.environment = environment
         self.deadline = time.monotonic() + timeout if timeout else None
         self.said = b""
@@ -133,6 +137,7 @@ class Session:
         self.child = subprocess.Popen(
             self.command, env=self.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, bufsize=0, start_new_session=True,
+            pass_fds=[self.watch.inherited()] if self.watch else [],
             preexec_fn=_die_with_parent(os.getpid()))
 
     def run(self):
@@ -162,8 +167,12 @@ class Session:
                 return TIMED_OUT
             # Typed bytes are taken only when the last ones are gone: nothing is dropped.
             sources = outputs | ({0} if self.reading and not self.to_guest else set())
+            if self.watch and self.watch.is_connected:
+                sources.add(self.watch)
             readable, writable, _ = select.select(
                 sources, [guest_in] if self.to_guest else [], [], self._time_left())
+            if self.watch:
+                self._look(self.watch in readable)
             if serial in readable:
                 self._copy_serial(serial, outputs)
             if messages in readable:
@@ -175,7 +184,14 @@ class Session:
         return None
 
     def _time_left(self):
-        return max(0, self.deadline - time.monotonic()) if self.deadline else None
+        """Until the loop has something to do by itself."""
+        times = [max(0, self.deadline - time.monotonic())] if self.deadline else []
+        return min(times + ([PERIOD] if self.watch else []), default=None)
+
+    def _look(self, has_answers):
+        for sentence in (self.watch.hear() if has_answers else []) + self.watch.look():
+            line = "doppel: %s.%s" % (sentence, "\r\n" if self.raw else "\n")
+            write_all(2, line.encode(errors="surrogateescape"))
 
     def _copy_serial(self, serial, outputs):
         data = os.read(serial, CHUNK)

@@ -8,7 +8,7 @@ import stat
 import sys
 
 from . import GUEST_INITRD, GUEST_KERNEL, HYPERVISOR, Refusal
-from . import console, devices, dts, image, qemu, runs, sizes, vms, wiring
+from . import console, devices, dts, image, qemu, runs, sizes, vms, watch, wiring
 from .sizes import GIB, MIB
 
 DEFAULT_CPUS, DEFAULT_MEMORY = 2, "512M"
@@ -37,13 +37,13 @@ def run(options):
         names = wiring.stream_names(description.vms)
         with console.Signals(), runs.directories(names) as (payloads, sockets), \
                 control_socket(options, sockets) as control:
-            command = plan(emulator, options, description, payloads, sockets, control)
+            command, images = plan(emulator, options, description, payloads, sockets, control)
             if options.check:
                 print("doppel: nothing is wrong; nothing was started")
                 return 0
             if not options.native:
                 runs.tell(sockets, control, options.description or description.vms[0].name)
-            return start(emulator, command, options)
+            return start(emulator, command, options, images)
     except console.Stopped as stopped:
         return 128 + stopped.args[0]
     except console.OutputLost:
@@ -192,8 +192,9 @@ def plan_doppel(emulator, options, description, directory, sockets, control):
     options.consoles = options.consoles or default_consoles()
     with open(path, "wb") as file:
         file.write(blob)
-    return qemu.command(emulator, options, cpus, memory, qemu.doppel_payload(path, options) +
-                        wiring.doppel_options(wires, sockets, control))
+    command = qemu.command(emulator, options, cpus, memory, qemu.doppel_payload(path, options) +
+                           wiring.doppel_options(wires, sockets, control))
+    return command, wires.images
 
 
 def default_consoles():
@@ -221,9 +222,10 @@ def plan_native(emulator, options, description, directory, sockets, _):
             paths[name] = os.path.join(directory, name)
             with open(paths[name], "wb") as file:
                 file.write(getattr(machine, name))
-    return qemu.command(emulator, options, machine.vcpus, machine.memory,
-                        qemu.native_payload(machine, paths["kernel"], paths["initrd"]) +
-                        wiring.native_options(wiring.Wiring(machines), sockets))
+    command = qemu.command(emulator, options, machine.vcpus, machine.memory,
+                           qemu.native_payload(machine, paths["kernel"], paths["initrd"]) +
+                           wiring.native_options(wiring.Wiring(machines), sockets))
+    return command, []          # their images are QEMU's own business
 
 
 def host_cpus(options, machines):
@@ -309,10 +311,18 @@ def past_qemu_limit(memory, payload):
 # Running it
 
 
-def start(emulator, command, options):
+def start(emulator, command, options, images):
+    """Runs QEMU, and looks at these images meanwhile."""
+    if not images:
+        return run_qemu(emulator, command, options)
+    with contextlib.closing(watch.Watch(images)) as eyes:
+        return run_qemu(emulator, command + eyes.options(), options, eyes)
+
+
+def run_qemu(emulator, command, options, eyes=None):
     if os.isatty(0) and os.isatty(2):
         say("Ctrl-] q leaves%s." % ("" if options.native else ", Ctrl-] m opens the monitor"))
-    session = console.Session(command, emulator.environment, options.timeout)
+    session = console.Session(command, emulator.environment, options.timeout, eyes)
     try:
         session.start()
     except OSError as error:

@@ -47,6 +47,14 @@ class Image:
     def is_written(self):
         return any(disk.writes() for _, disk in self.users)
 
+    def node(self):
+        """QEMU's name of its contents."""
+        return self.serial + "-raw"
+
+    def file_node(self):
+        """QEMU's name of the file."""
+        return self.serial + "-file"
+
 
 class Wiring:
     """Checks everything that the devices of these VMs need of this computer."""
@@ -266,7 +274,9 @@ def doppel_options(wiring, sockets, control):
     bus = Bus(range(TRANSPORTS))
     options = ["-global", "virtio-mmio.force-legacy=false"]
     for found in wiring.images:
-        options += drive(found.serial, found.path, *([] if found.is_written() else ["read-only=on"]))
+        options += drive(found.serial, found.path, "node-name=" + found.node(),
+                         "file.node-name=" + found.file_node(),
+                         *([] if found.is_written() else ["read-only=on"]))
         options += disk_device(bus, found.serial, "serial=" + found.serial)
     inside = [net for _, net in wiring.nets if net.switch == NAT]
     if inside:
