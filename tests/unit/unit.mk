@@ -73,6 +73,8 @@ UNIT_offload := hyp/net/offload.c hyp/net/frame.c
 UNIT_coalesce := hyp/net/coalesce.c hyp/net/offload.c hyp/net/frame.c
 UNIT_dhcp := hyp/net/dhcp.c hyp/net/frame.c
 UNIT_net := hyp/virtio/net.c hyp/virtio/net_send.c hyp/virtio/net_receive.c hyp/virtio/net_filter.c \
-	hyp/virtio/device.c hyp/virtio/virtq.c hyp/core/rate_limit.c
+	hyp/virtio/device.c hyp/virtio/virtq.c hyp/core/rate_limit.c tests/unit/net_fixture.c
+UNIT_net_send := $(UNIT_net)
+UNIT_net_receive := $(UNIT_net)
 UNIT_switch := hyp/net/switch.c hyp/net/uplink.c hyp/net/dhcp.c hyp/net/offload.c hyp/net/frame.c \
 	hyp/net/coalesce.c hyp/net/mac_table.c tests/unit/fake/pages.c
