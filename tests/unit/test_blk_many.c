@@ -2,8 +2,6 @@
 /* Tests of the guest's disk: many requests at a time, resets, rate limits. */
 #include "blk_fixture.h"
 
-#include <string.h>
-
 /* --- Many at a time */
 
 static void requests_are_done_in_any_order(void **state)
