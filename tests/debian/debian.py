@@ -59,7 +59,7 @@ def directory_with_image():
 
 
 class Machine:
-    """A run of Debian on an image; commands are given over ssh."""
+    """A run of Debian on an image; commands are given over ssh. With --native there is no ctl()."""
 
     def __init__(self, qemu, image, *args, description=DESCRIPTION):
         self.port = free_port()
@@ -68,8 +68,9 @@ class Machine:
         path.write_text(description.format(files=FILES, image=image, port=self.port))
         self.log = open(image.parent / "console", "wb")
         self.control = str(image.parent / "ctl")
+        control = () if "--native" in args else ("--ctl", self.control)
         self.process = subprocess.Popen(
-            [str(ROOT / "doppel"), "run", str(path), "--qemu", qemu, "--ctl", self.control, *args],
+            [str(ROOT / "doppel"), "run", str(path), "--qemu", qemu, *control, *args],
             stdin=subprocess.PIPE, stdout=self.log, stderr=subprocess.STDOUT)
 
     @property
@@ -85,13 +86,16 @@ class Machine:
             time.sleep(0.5)
         return re.search(pattern, self.console) is not None
 
+    def ssh_command(self, *words):
+        return ["ssh", "-p", str(self.port), "-i", str(FILES / "id_ed25519"), "-F", "none",
+                "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
+                "-o", "LogLevel=ERROR", "-o", "ConnectTimeout=60", "-o", "ConnectionAttempts=20",
+                "root@localhost", *words]
+
     def ssh(self, command, stdin=subprocess.DEVNULL, seconds=PATIENCE):
         """The status and the output of a command in the guest."""
         done = subprocess.run(
-            ["ssh", "-p", str(self.port), "-i", str(FILES / "id_ed25519"), "-F", "none",
-             "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
-             "-o", "LogLevel=ERROR", "-o", "ConnectTimeout=60", "-o", "ConnectionAttempts=20",
-             "root@localhost", command],
+            self.ssh_command(command),
             stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=seconds, check=False)
         return done.returncode, done.stdout.decode(errors="replace")
 

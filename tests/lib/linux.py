@@ -170,15 +170,7 @@ class Running:
 
     def children(self):
         """The emulator's process."""
-        found = []
-        for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
-            try:
-                fields = stat.read_text().rsplit(")", 1)[1].split()
-            except OSError:
-                continue  # it has ended meanwhile
-            if int(fields[1]) == self.process.pid:
-                found.append(int(stat.parent.name))
-        return found
+        return children(self.process.pid)
 
     def power_off(self):
         """Asks the guest's shell; returns the exit status. What it still says is kept."""
@@ -188,6 +180,19 @@ class Running:
         rest = self.process.stdout.read() or b""
         self.text += rest.decode(errors="replace").replace("\r", "")
         return self.process.wait()
+
+
+def children(pid):
+    """The processes that a process has started: the launcher's is the emulator."""
+    found = []
+    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue  # it has ended meanwhile
+        if int(fields[1]) == pid:
+            found.append(int(stat.parent.name))
+    return found
 
 
 def cpu_seconds(pid):
