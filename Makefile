@@ -6,7 +6,7 @@
 # make test-slow   models of the concurrency, whether the tests of isolation can fail, power loss
 # make test-debian the installed Debian of make debian
 # make fuzz        libFuzzer on the devices of guests, FUZZ_SECONDS (an hour) on each
-# make bench       the benchmark report
+# make bench       the benchmark report; makes the disk of make debian first
 # make debian      a disk image with an installed Debian: build/guest/debian.img (docs/debian.md)
 # make qemu10      obtains QEMU 10
 # make lint        formatting, warnings with both compilers, headers, include directions, docs
@@ -164,7 +164,7 @@ prove-slow: all guests unit
 	@DOPPEL_NET_MIB=64 DOPPEL_KILLS=20 $(PROVE) -j1 $(SLOW_TESTS)
 
 .PHONY: bench
-bench: test-setup
+bench: test-setup debian
 	@./doppel setup extra-packages
 	@$(MAKE) --no-print-directory all guests
 	@tests/bench/run

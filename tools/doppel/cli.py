@@ -60,7 +60,7 @@ SETUP_END = """\
 what:
   packages         host packages to build and run: QEMU, OpenSBI, dtc, a RISC-V compiler
   test-packages    those, and what the tests need: cmocka, clang-format, prove, pexpect
-  extra-packages   those, and what make test-slow and make bench need: spin, gnuplot
+  extra-packages   those, and what make test-slow and make bench need: spin, gnuplot, iperf3
   debian-packages  those of "packages", and what make debian needs: fakeroot, e2fsprogs
   images           Debian's RISC-V kernel and busybox into the cache; build/guest/Image and
                    build/guest/initramfs.cpio.gz

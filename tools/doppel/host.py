@@ -98,6 +98,7 @@ EXTRA = TEST + (
     Need("spin", lambda: ["spin"], _program("spin"), "make test-slow: the models"),
     Need("libFuzzer", lambda: ["clang"], _program("clang"), "make fuzz"),
     Need("gnuplot", lambda: ["gnuplot-nox"], _program("gnuplot"), "make bench: the plot"),
+    Need("iperf3", lambda: ["iperf3"], _program("iperf3"), "make bench: networks"),
 )
 DEBIAN = RUN + (
     Need("fakeroot", lambda: ["fakeroot"], _program("fakeroot"), "make debian"),
