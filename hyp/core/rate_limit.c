@@ -10,7 +10,7 @@
 /* The bucket holds what comes in 100 ms. */
 static s64 capacity(const struct rate_limit *limit)
 {
-	return (s64)MAX(limit->rate / 10, 1);
+	return (s64)MAX(limit->rate / 10, 1UL);
 }
 
 void rate_limit_init(struct rate_limit *limit, u64 rate, u64 now)

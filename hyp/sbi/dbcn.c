@@ -6,7 +6,7 @@
  * One call handles at most so much; the specification lets it do less than was asked for, and the
  * guest calls again. A guest cannot keep a hart in the hypervisor for long.
  */
-#define CHUNK 256
+#define CHUNK 256U
 
 /* The address is two registers; nothing lives beyond 2^64. */
 static bool get_buffer(const struct vcpu *vcpu, gpa_t *gpa, u64 *size)

@@ -168,7 +168,7 @@ static u32 read_over(struct blk_request *r, u32 sectors)
 
 	if (overlay_find(&blk->overlay, r->sector, &sectors, &data) == OVERLAY_BASE)
 		return begin_on_disk(r, sectors);
-	sectors = MIN(sectors, BLK_COPY_BUDGET / VIRTIO_BLK_SECTOR);
+	sectors = (u32)MIN(sectors, BLK_COPY_BUDGET / VIRTIO_BLK_SECTOR);
 	blk->copied += sectors * VIRTIO_BLK_SECTOR;
 	return copy(r, (u8 *)data, sectors * VIRTIO_BLK_SECTOR, false) ? sectors : 0;
 }

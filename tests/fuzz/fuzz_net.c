@@ -8,7 +8,7 @@
 #include "net/switch.c"
 #include "virtio/net.h"
 
-#define MAX_SENDING 24
+#define MAX_SENDING 24U
 
 /* --- The real machine's interface */
 

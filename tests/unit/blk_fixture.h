@@ -31,7 +31,7 @@
 #define UNWRITTEN    0xee
 #define HZ	     10000000UL
 #define QUEUE_SIZE   256U
-#define NR_IN_FLIGHT 64 /* requests of one disk that are worked on */
+#define NR_IN_FLIGHT 64U /* requests of one disk that are worked on */
 
 struct host_blk {
 	struct host_blk_info info;

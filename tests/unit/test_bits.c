@@ -47,11 +47,31 @@ static void alignment_is_to_powers_of_two(void **state)
 	assert_int_equal(ALIGN_UP(0x123456789abcde1ULL, 16), 0x123456789abcdf0ULL);
 }
 
+static unsigned nr_reads;
+
+static u64 next_read(void)
+{
+	return ++nr_reads;
+}
+
+/* A clock that is read twice may have passed the limit the second time. */
+static void min_and_max_evaluate_once(void **state)
+{
+	(void)state;
+	nr_reads = 0;
+	assert_int_equal(MIN(next_read(), 1UL), 1);
+	assert_int_equal(MIN(5UL, next_read()), 2);
+	assert_int_equal(MAX(next_read(), 1UL), 3);
+	assert_int_equal(MAX(1UL, next_read()), 4);
+	assert_int_equal(nr_reads, 4);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(positions_match_the_compilers),
 		cmocka_unit_test(alignment_is_to_powers_of_two),
+		cmocka_unit_test(min_and_max_evaluate_once),
 	};
 
 	return RUN_TESTS(tests);

@@ -39,9 +39,9 @@ static void what_waits_is_begun_when_there_is_room(void **state)
 	assert_int_equal(f.disk.nr_waiting, NR_IN_FLIGHT);
 	assert_int_equal(counter("in-flight"), NR_IN_FLIGHT);
 	for (unsigned i = 0; i < 81; i++) {
-		assert_int_equal(f.disk.nr_waiting, MIN(NR_IN_FLIGHT, 81 - i));
+		assert_int_equal(f.disk.nr_waiting, MIN(NR_IN_FLIGHT, 81U - i));
 		complete(0, VIRTIO_BLK_S_OK);
-		assert_int_equal(f.disk.nr_waiting, MIN(NR_IN_FLIGHT, 81 - i) - 1);
+		assert_int_equal(f.disk.nr_waiting, MIN(NR_IN_FLIGHT, 81U - i) - 1);
 		serve();
 	}
 	assert_int_equal(nr_used(0), 80);

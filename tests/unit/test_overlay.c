@@ -254,8 +254,8 @@ static void it_is_like_an_array(void **state)
 		case 2:
 			if (round % 7 == 0)
 				break;
-			count = overlay_zero(&overlay, sector, MIN(most, 300));
-			assert_in_range(count, 1, MIN(most, 300));
+			count = overlay_zero(&overlay, sector, MIN(most, 300U));
+			assert_in_range(count, 1, MIN(most, 300U));
 			for (u32 i = 0; i < count; i++) {
 				kind[sector + i] = OVERLAY_ZEROES;
 				byte[sector + i] = 0;

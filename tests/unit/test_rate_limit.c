@@ -106,7 +106,7 @@ static void the_rate_is_kept(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < ARRAY_SIZE(rates); i++) {
-		u64 size = MAX(rates[i] / 300, 1), used = 0, start = 123456789, now = start;
+		u64 size = MAX(rates[i] / 300, 1UL), used = 0, start = 123456789, now = start;
 		struct rate_limit limit;
 
 		rate_limit_init(&limit, rates[i], now);

@@ -192,7 +192,7 @@ static void test_pending(void **state)
 	assert_int_equal(host.nr, 2);
 	for (unsigned i = 0; i < 10; i++) {
 		complete(1);
-		assert_int_equal(host.nr, MIN(2, 9 - i));
+		assert_int_equal(host.nr, MIN(2U, 9 - i));
 	}
 	assert_int_equal(devices[0].nr_cookies, 10);
 	for (unsigned i = 0; i < 10; i++)
