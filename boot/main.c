@@ -285,8 +285,7 @@ static void choose_focus(void)
 
 static void start_vms(void)
 {
-	interrupts_set_handler(machine.uart_irq, terminal_interrupt);
-	plic_enable(this_hart()->plic_context, machine.uart_irq);
+	interrupts_enable(machine.uart_irq, terminal_interrupt, this_hart(), false);
 	uart_enable_input_interrupt(true);
 	for_each_vm (vm)
 		show_vm(vm);
@@ -325,8 +324,7 @@ static void init_devices(void)
 		if (!host_virtio_is_used(i))
 			continue;
 		hart = next_online(hart);
-		interrupts_set_handler(machine.virtio[i].irq, host_virtio_interrupt);
-		plic_enable(hart->plic_context, machine.virtio[i].irq);
+		interrupts_enable(machine.virtio[i].irq, host_virtio_interrupt, hart, true);
 	}
 }
 

@@ -8,5 +8,6 @@ unsigned nr_harts;
 
 void hart_kick(struct hart *hart)
 {
+	this_hart()->kicked = hart;
 	firmware_send_ipi(hart->id);
 }

@@ -43,6 +43,8 @@ struct hart {
 	u64 idle_since;	  /* ticks, while it waits; else 0 */
 	struct timer slice;
 
+	struct hart *kicked; /* the one that this has kicked last, or NULL */
+
 	u64 vmid_generation; /* of the last HFENCE.GVMA of all VMIDs */
 
 	struct timer_queue timers;

@@ -5,8 +5,14 @@
 
 #include "lib/types.h"
 
-/* Who takes the interrupts of a source of the machine's PLIC. */
-void interrupts_set_handler(unsigned source, void (*handler)(unsigned source));
+struct hart;
+
+/*
+ * Who takes the interrupts of a source of the machine's PLIC, and on which hart: always that, or,
+ * if they may move, after a while the one on which those run who are waiting for them.
+ */
+void interrupts_enable(unsigned source, void (*handler)(unsigned source), struct hart *hart,
+		       bool may_move);
 
 /* Each hart, once: enables the interrupts; the hypervisor itself is never interrupted by them. */
 void interrupts_init_hart(void);

@@ -24,6 +24,13 @@ void plic_enable(unsigned context, unsigned source)
 	io_write32(THRESHOLD(context), 0);
 }
 
+void plic_disable(unsigned context, unsigned source)
+{
+	u64 enable = ENABLE(context, source);
+
+	io_write32(enable, io_read32(enable) & ~(u32)BIT(source % 32));
+}
+
 unsigned plic_claim(unsigned context)
 {
 	return io_read32(CLAIM_COMPLETE(context));

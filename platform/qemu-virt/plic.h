@@ -12,6 +12,9 @@ void plic_init(hpa_t base);
  */
 void plic_enable(unsigned context, unsigned source);
 
+/* The other way. What is pending, or comes while no context is enabled, waits. */
+void plic_disable(unsigned context, unsigned source);
+
 /* The next pending source for the context, or 0; it stays masked until completed. */
 unsigned plic_claim(unsigned context);
 void plic_complete(unsigned context, unsigned source);
