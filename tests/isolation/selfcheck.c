@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The victim of the tests of isolation: a Linux program that checks its machine while another VM
- * attacks. Freestanding, as tests/bench/linux/micro.c is.
+ * attacks. Freestanding (guest/lib/linux_call.h).
  *
  *   - most of the free memory holds a pattern of address and round, verified and rewritten again
  *     and again;
@@ -19,28 +19,13 @@
  * A line tells how many pages were verified in its slice, the timer's interrupts so far, and how
  * late a sleep ended.
  */
+#include "linux_call.h"
+
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
-#define SYS_ioctl	    29
-#define SYS_openat	    56
-#define SYS_close	    57
-#define SYS_read	    63
-#define SYS_write	    64
-#define SYS_exit_group	    94
-#define SYS_clock_gettime   113
-#define SYS_clock_nanosleep 115
-#define SYS_sysinfo	    179
-#define SYS_mmap	    222
-
-#define AT_FDCWD	(-100)
-#define CLOCK_MONOTONIC 1
-#define TCGETS		0x5401
-#define TCSETS		0x5402
-#define FIONREAD	0x541b
-#define PROT_READ_WRITE 3
-#define MAP_ANONYMOUS	0x22 /* and private */
+#define TCGETS	 0x5401
+#define TCSETS	 0x5402
+#define FIONREAD 0x541b
 
 #define PAGE	      4096UL
 #define WORDS	      (PAGE / 8)
@@ -58,28 +43,6 @@
 #define VICTIM_TAG 0x56696374696d2121UL
 
 void _start(void);
-
-static long call(long n, long a, long b, long c, long d, long e, long f)
-{
-	register long a0 __asm__("a0") = a;
-	register long a1 __asm__("a1") = b;
-	register long a2 __asm__("a2") = c;
-	register long a3 __asm__("a3") = d;
-	register long a4 __asm__("a4") = e;
-	register long a5 __asm__("a5") = f;
-	register long a7 __asm__("a7") = n;
-
-	__asm__ volatile("ecall"
-			 : "+r"(a0)
-			 : "r"(a1), "r"(a2), "r"(a3), "r"(a4), "r"(a5), "r"(a7)
-			 : "memory");
-	return a0;
-}
-
-static long call4(long n, long a, long b, long c, long d)
-{
-	return call(n, a, b, c, d, 0, 0);
-}
 
 /* --- Output: whole lines, so that what others print cannot stand within one */
 

@@ -1,23 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A handful of Linux system benchmarks. Freestanding, so that any RISC-V compiler builds it: system
- * calls by hand, no C library. Prints `micro NAME NANOSECONDS`, the time of one operation.
+ * A handful of Linux system benchmarks. Freestanding (guest/lib/linux_call.h). Prints `micro NAME
+ * NANOSECONDS`, the time of one operation.
  */
-#include <stddef.h>
-#include <stdint.h>
-
-#define SYS_pipe2	  59
-#define SYS_read	  63
-#define SYS_write	  64
-#define SYS_exit	  93
-#define SYS_exit_group	  94
-#define SYS_futex	  98
-#define SYS_clock_gettime 113
-#define SYS_getppid	  173
-#define SYS_munmap	  215
-#define SYS_clone	  220
-#define SYS_mmap	  222
-#define SYS_wait4	  260
+#include "linux_call.h"
 
 #define CLONE_VM	     0x00000100
 #define CLONE_FS	     0x00000200
@@ -30,11 +16,8 @@
 	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | \
 	 CLONE_CHILD_CLEARTID)
 
-#define SIGCHLD		17
-#define CLOCK_MONOTONIC 1
-#define FUTEX_WAIT	0
-#define PROT_READ_WRITE 3
-#define MAP_ANONYMOUS	0x22 /* and private */
+#define SIGCHLD	   17
+#define FUTEX_WAIT 0
 
 #define PAGE	    4096UL
 #define MIB	    (1UL << 20)
@@ -42,23 +25,6 @@
 #define STACK_SIZE  (64 * 1024)
 
 void _start(void);
-
-static long call(long n, long a, long b, long c, long d, long e, long f)
-{
-	register long a0 __asm__("a0") = a;
-	register long a1 __asm__("a1") = b;
-	register long a2 __asm__("a2") = c;
-	register long a3 __asm__("a3") = d;
-	register long a4 __asm__("a4") = e;
-	register long a5 __asm__("a5") = f;
-	register long a7 __asm__("a7") = n;
-
-	__asm__ volatile("ecall"
-			 : "+r"(a0)
-			 : "r"(a1), "r"(a2), "r"(a3), "r"(a4), "r"(a5), "r"(a7)
-			 : "memory");
-	return a0;
-}
 
 static long call3(long n, long a, long b, long c)
 {

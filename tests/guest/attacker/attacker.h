@@ -3,6 +3,7 @@
 #ifndef ATTACKER_H
 #define ATTACKER_H
 
+#include "access.h"
 #include "console.h"
 #include "hart.h"
 #include "sbi.h"
@@ -56,9 +57,5 @@ void attack_finding(const char *format, u64 a, u64 b) __attribute__((noreturn));
 
 /* A hart that will never come back says so first: nobody waits for it. */
 void attack_hart_is_lost(void);
-
-/* Accesses of 1 << width bytes that may trap; the value is that of the load. */
-struct trap attack_load(unsigned width, u64 address);
-struct trap attack_store(unsigned width, u64 address, u64 value);
 
 #endif

@@ -56,8 +56,8 @@ void attack_mmio(u64 hart)
 		case 0: trap_call((void *)swap, address, value, 0); break;
 		case 1:
 		case 2:
-		case 3: attack_store(width, address, value); break;
-		default: attack_load(width, address); break;
+		case 3: access_store(width, address, value); break;
+		default: access_load(width, address); break;
 		}
 		attack_count(hart);
 	}

@@ -51,7 +51,7 @@ static void look_for_victim(u64 address, u64 value)
 /* An access by an address that means this physical one. */
 static void probe(u64 hart, u64 address, u64 physical)
 {
-	struct trap trap = attack_load(DOUBLEWORD, address);
+	struct trap trap = access_load(DOUBLEWORD, address);
 
 	attack_count(hart);
 	if (trap.cause == NO_TRAP)
@@ -60,7 +60,7 @@ static void probe(u64 hart, u64 address, u64 physical)
 		return;
 	if (trap.cause == NO_TRAP)
 		attack_finding("a load from %lx gave %lx", physical, trap.value);
-	if (attack_store(DOUBLEWORD, address, ~physical).cause == NO_TRAP)
+	if (access_store(DOUBLEWORD, address, ~physical).cause == NO_TRAP)
 		attack_finding("a store to %lx was done", physical, 0);
 }
 

@@ -40,12 +40,12 @@ static void one_fault(u64 any)
 	const u64 args[8] = { 0 };
 
 	switch (any >> 8 & 7) {
-	case 0: attack_load(any & 3, UNMAPPED + (any >> 20 & 0xffffff)); break;
-	case 1: attack_store(any & 3, UNMAPPED + (any >> 20 & 0xffffff), any); break;
+	case 0: access_load(any & 3, UNMAPPED + (any >> 20 & 0xffffff)); break;
+	case 1: access_store(any & 3, UNMAPPED + (any >> 20 & 0xffffff), any); break;
 	case 2: trap_try(UNMAPPED | (any >> 20 & 0xfffffe), args); break;
 	case 3: trap_try(HOLE | (any >> 20 & 0xfffffe), args); break;
-	case 4: attack_load(3, (attack_ram.end - 4096) | (any & 7)); break;
-	case 5: attack_store(3, HOLE | (any & 0xffff), any); break;
+	case 4: access_load(3, (attack_ram.end - 4096) | (any & 7)); break;
+	case 5: access_store(3, HOLE | (any & 0xffff), any); break;
 	default: try_illegal(any); break;
 	}
 }

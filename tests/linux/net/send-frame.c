@@ -1,18 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * send-frame INTERFACE FILE: sends what is in the file as one Ethernet frame, whatever it says of
- * its sender. Freestanding, as tests/bench/linux/micro.c is.
+ * its sender. Freestanding (guest/lib/linux_call.h).
  */
-#include <stdint.h>
+#include "linux_call.h"
 
-#define SYS_ioctl      29
-#define SYS_openat     56
-#define SYS_read       63
-#define SYS_exit_group 94
-#define SYS_socket     198
-#define SYS_sendto     206
-
-#define AT_FDCWD     (-100)
 #define AF_PACKET    17
 #define SOCK_RAW     3
 #define SIOCGIFINDEX 0x8933
@@ -29,23 +21,6 @@ struct packet_address {
 	uint16_t hardware;
 	uint8_t type, length, address[8];
 };
-
-static long call(long n, long a, long b, long c, long d, long e, long f)
-{
-	register long a0 __asm__("a0") = a;
-	register long a1 __asm__("a1") = b;
-	register long a2 __asm__("a2") = c;
-	register long a3 __asm__("a3") = d;
-	register long a4 __asm__("a4") = e;
-	register long a5 __asm__("a5") = f;
-	register long a7 __asm__("a7") = n;
-
-	__asm__ volatile("ecall"
-			 : "+r"(a0)
-			 : "r"(a1), "r"(a2), "r"(a3), "r"(a4), "r"(a5), "r"(a7)
-			 : "memory");
-	return a0;
-}
 
 /* 0, or the number of the step that failed. */
 static int send(const char *interface, const char *file)

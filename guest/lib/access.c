@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Loads and stores of each width, with their traps caught. */
-#include "attacker.h"
+#include "access.h"
 
 static u64 load1(u64 address)
 {
@@ -42,14 +42,14 @@ static void store8(u64 address, u64 value)
 	*(volatile u64 *)address = value;
 }
 
-struct trap attack_load(unsigned width, u64 address)
+struct trap access_load(unsigned width, u64 address)
 {
 	static u64 (*const loads[])(u64) = { load1, load2, load4, load8 };
 
 	return trap_call((void *)loads[width & 3], address, 0, 0);
 }
 
-struct trap attack_store(unsigned width, u64 address, u64 value)
+struct trap access_store(unsigned width, u64 address, u64 value)
 {
 	static void (*const stores[])(u64, u64) = { store1, store2, store4, store8 };
 
