@@ -14,7 +14,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "lib"))
 
 import linux  # noqa: E402
-from linux import Tap  # noqa: E402,F401
+from linux import Tap, emulators  # noqa: E402,F401
 
 ATTACKER = ROOT / "build" / "guest" / "attacker.elf"
 SELFCHECK = ROOT / "build" / "guest" / "selfcheck"
@@ -23,15 +23,6 @@ F_SETPIPE_SZ = 1031  # fcntl.F_SETPIPE_SZ of newer Pythons
 PIPE_SIZE = 4096  # so that it is soon full when nobody reads
 
 ROLES = ["memory", "sbi", "ipi", "mmio", "console", "faults", "timer", "spin", "harts", "reset", "fill"]
-
-
-def emulators():
-    """The path and a label for each of those that are tested."""
-    which = 0
-    while linux.emulator(which):
-        path = linux.emulator(which)
-        yield path, "QEMU %d.%d" % linux.version(path)
-        which += 1
 
 
 def cpio_entry(name, data, mode):

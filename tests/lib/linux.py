@@ -54,6 +54,15 @@ def version(qemu):
     return tuple(int(n) for n in re.search(r"version (\d+)\.(\d+)", said).groups())
 
 
+def emulators():
+    """The path and a label for each of those that are tested."""
+    which = 0
+    while emulator(which):
+        path = emulator(which)
+        yield path, "QEMU %d.%d" % version(path)
+        which += 1
+
+
 def lines_of(text, name):
     """
     The lines of one VM. A line that is not finished may be shown early, and again when it is: so is

@@ -57,8 +57,6 @@ def test(qemu, label):
            "%d lines; different: %s" % (len(blocks[0]), different))
 
 
-for which in range(2):
-    path = linux.emulator(which)
-    if path:
-        test(path, "QEMU %d.%d" % linux.version(path))
+for path, name in linux.emulators():
+    test(path, name)
 TAP.done()

@@ -192,8 +192,6 @@ def test(qemu, label):
         print("# %s: %d frames, %.2f exits a frame" % (vm, frames, counts.get("exits", 0) / max(1, frames)))
 
 
-for number in range(2):
-    path = linux.emulator(number)
-    if path:
-        test(path, "QEMU %d.%d" % linux.version(path))
+for path, name in linux.emulators():
+    test(path, name)
 TAP.done()

@@ -12,21 +12,12 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "lib"))
 
 import linux  # noqa: E402
-from linux import Tap  # noqa: E402,F401
+from linux import Tap, emulators  # noqa: E402,F401
 
 PROGRAM = ROOT / "build" / "guest" / "inspected.elf"
 ROLES = ROOT / "build" / "guest" / "vm-roles.elf"
 TIMEOUT = 600  # seconds; only a hang takes so long
 PROMPT = "doppel> "
-
-
-def emulators():
-    """The path and a label for each of those that are tested."""
-    which = 0
-    while linux.emulator(which):
-        path = linux.emulator(which)
-        yield path, "QEMU %d.%d" % linux.version(path)
-        which += 1
 
 
 def vm(name, more="", kernel=PROGRAM, vcpus=1, memory="32M", bootargs="", autostart=True):

@@ -12,22 +12,12 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "lib"))
 
-import linux  # noqa: E402
-from linux import Tap, lines_of  # noqa: E402,F401
+from linux import Tap, emulators, lines_of  # noqa: E402,F401
 
 PROGRAM = ROOT / "build" / "guest" / "vm-roles.elf"
 TIMEOUT = 500  # seconds; only a hang takes so long
 F_SETPIPE_SZ = 1031  # fcntl.F_SETPIPE_SZ of newer Pythons
 PIPE_SIZE = 4096  # so that it is soon full when nobody reads
-
-
-def emulators():
-    """The path and a label for each of those that are tested."""
-    which = 0
-    while linux.emulator(which):
-        path = linux.emulator(which)
-        yield path, "QEMU %d.%d" % linux.version(path)
-        which += 1
 
 
 def description(machines):
