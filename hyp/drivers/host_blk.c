@@ -326,14 +326,8 @@ static void timer_expired(struct timer *timer)
 	struct host_blk *disk = container_of(timer, struct host_blk, timer);
 	struct list finished;
 
-	list_init(&finished);
 	spin_lock(&disk->lock);
-	while (!list_is_empty(&disk->answered)) {
-		struct list *link = disk->answered.next;
-
-		list_remove(link);
-		list_insert_before(&finished, link);
-	}
+	list_take_all(&finished, &disk->answered);
 	spin_unlock(&disk->lock);
 	call_done(&finished);
 }

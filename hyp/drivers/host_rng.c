@@ -131,14 +131,8 @@ static void timer_expired(struct timer *timer)
 	struct list answered;
 
 	(void)timer;
-	list_init(&answered);
 	spin_lock(&rng.lock);
-	while (!list_is_empty(&rng.answered)) {
-		struct list *link = rng.answered.next;
-
-		list_remove(link);
-		list_insert_before(&answered, link);
-	}
+	list_take_all(&answered, &rng.answered);
 	spin_unlock(&rng.lock);
 	while (!list_is_empty(&answered)) {
 		struct host_rng_request *request = request_of(answered.next);

@@ -36,6 +36,13 @@ static inline void list_remove(struct list *item)
 	list_init(item);
 }
 
+/* All items of `from`, which is empty then, come to `to`, which is made. */
+static inline void list_take_all(struct list *to, struct list *from)
+{
+	list_insert_before(from, to); /* as one of them: the other head leaves */
+	list_remove(from);
+}
+
 #define list_for_each(item, head) \
 	for (struct list *item = (head)->next; item != (head); item = item->next)
 

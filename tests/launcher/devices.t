@@ -59,7 +59,8 @@ DEVICE, DISK, NET, CONSOLE = (
     'VM "linux": device "%s": ' % name for name in ("dev", "disk", "net", "hvc"))
 FILES = {"empty.img": b"", "odd.img": bytes(1000), "small.img": bytes(511),
          "qcow2.img": b"QFI\xfb" + bytes(508), "vmdk.img": b"KDMV" + bytes(508),
-         "image.gz": gzip.compress(bytes(512)) + bytes(480), "image.xz": b"\xfd7zXZ\0" + bytes(506)}
+         "image.gz": gzip.compress(bytes(512)) + bytes(480), "image.bz2": b"BZh9" + bytes(508),
+         "image.xz": b"\xfd7zXZ\0" + bytes(506)}
 
 # name of the test, devices of the VM linux, words that the sentence must have
 REFUSED = (
@@ -92,6 +93,7 @@ REFUSED = (
     ("whose image is qcow2", disk('image = "qcow2.img";'), (DISK, "qcow2", "qemu-img convert")),
     ("whose image is a VMDK", disk('image = "vmdk.img";'), (DISK, "VMDK", "qemu-img convert")),
     ("whose image is compressed", disk('image = "image.gz";'), (DISK, "gzip", "decompress")),
+    ("whose image is compressed with bzip2", disk('image = "image.bz2";'), (DISK, "bzip2 -d")),
     ("whose image is compressed with xz", disk('image = "image.xz";'), (DISK, "xz", "decompress")),
     ("that are read-only with a value", disk(more="read-only = <1>;"),
      (DISK + "read-only has a value",)),

@@ -2,7 +2,7 @@
 /* The world of a guest's disk, for its tests. */
 #include "blk_fixture.h"
 #include "core/log.h"
-#include "mem/page.h"
+#include "fake/pages.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -46,29 +46,6 @@ void timer_stop(struct timer *timer)
 void timer_stop_and_wait(struct timer *timer)
 {
 	timer_stop(timer);
-}
-
-void *page_alloc(unsigned order)
-{
-	void *pages = aligned_alloc(PAGE_SIZE, PAGE_SIZE << order);
-
-	f.pages += 1U << order;
-	return memset(pages, 0, PAGE_SIZE << order);
-}
-
-void page_free(void *pages, unsigned order)
-{
-	f.pages -= 1U << order;
-	free(pages);
-}
-
-unsigned page_order(u64 size)
-{
-	unsigned order = 0;
-
-	while (PAGE_SIZE << order < size)
-		order++;
-	return order;
 }
 
 bool guest_memory_contains(const struct guest_memory *memory, gpa_t gpa, u64 size)
@@ -529,7 +506,7 @@ int teardown(void **state)
 		f.device->ops->reset(f.device);
 		f.device->ops->destroy(f.device);
 	}
-	assert_int_equal(f.pages, 0);
+	assert_int_equal(fake_pages.in_use, 0);
 	assert_int_equal(f.granules, 0);
 	assert_null(started);
 	free(f.piece[0]);

@@ -49,7 +49,6 @@ struct fixture {
 	u64 hole;    /* guest physical, of 4 KiB; 0: none */
 	struct host_blk disk;
 	struct virtio_device *device;
-	unsigned pages; /* that the device has */
 	unsigned interrupts, services, resets, warnings, granules;
 	u64 now;
 	u16 avail[2]; /* how many chains were made available, for each queue */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The world of a guest's network interface, for its tests. */
 #include "net_fixture.h"
-#include "mem/page.h"
+#include "fake/pages.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -69,27 +69,6 @@ void get(u64 gpa, void *buf, u64 size)
 }
 
 /* --- Stand-ins: the machine and the VM */
-
-void *page_alloc(unsigned order)
-{
-	f->pages += 1U << order;
-	return calloc(1, PAGE_SIZE << order);
-}
-
-void page_free(void *pages, unsigned order)
-{
-	f->pages -= 1U << order;
-	free(pages);
-}
-
-unsigned page_order(u64 size)
-{
-	unsigned order = 0;
-
-	while (PAGE_SIZE << order < size)
-		order++;
-	return order;
-}
 
 u64 fake_csr_read(unsigned csr)
 {
@@ -455,7 +434,7 @@ int teardown(void **state)
 	assert_null(f->port);
 	assert_null(f->timer);
 	assert_null(f->tell_timer);
-	assert_int_equal(f->pages, 0);
+	assert_int_equal(fake_pages.in_use, 0);
 	for (unsigned i = 0; i < 2; i++)
 		free(f->piece[i]);
 	free(f);

@@ -50,7 +50,6 @@ struct fixture {
 	u8 *piece[2];
 	long pins, pins_of_rings;
 	struct virtio_device *device;
-	unsigned pages; /* that the device has */
 	unsigned interrupts, services;
 	u64 now;
 	struct timer *timer, *tell_timer; /* that are started */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Tests of the guest's network interface: its commands, rates, configuration, and any driver. */
 #include "net_fixture.h"
+#include "fake/pages.h"
 
 #include <string.h>
 
@@ -274,11 +275,11 @@ static void no_switch_no_interface(void **state)
 {
 	struct virtio_net_setup setup = { .switch_name = "none", .host_name = "x" };
 	struct virtio_device *device;
-	unsigned pages = f->pages;
+	u64 pages = fake_pages.in_use;
 
 	(void)state;
 	assert_non_null(virtio_net_create(&setup, &device));
-	assert_int_equal(f->pages, pages);
+	assert_int_equal(fake_pages.in_use, pages);
 }
 
 /* --- A driver that does anything */

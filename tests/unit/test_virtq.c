@@ -342,6 +342,13 @@ static void check_broken(struct fixture *f, const char *why)
 	restart(f);
 }
 
+/* The chain of descriptor 0 is offered. */
+static void check_offer_breaks(struct fixture *f, const char *why)
+{
+	driver_offer(&f->driver, 0);
+	check_broken(f, why);
+}
+
 static void loops(void **state)
 {
 	struct fixture *f = *state;
@@ -358,8 +365,7 @@ static void loops(void **state)
 	describe(f, 0, TABLE, 32, VIRTQ_DESC_INDIRECT, 0);
 	describe_in_table(f, 0, DATA, 1, VIRTQ_DESC_NEXT, 1);
 	describe_in_table(f, 1, DATA, 1, VIRTQ_DESC_NEXT, 0);
-	driver_offer(&f->driver, 0);
-	check_broken(f, "chain too long");
+	check_offer_breaks(f, "chain too long");
 }
 
 static void chains_over_the_limit(void **state)
@@ -370,8 +376,7 @@ static void chains_over_the_limit(void **state)
 	describe(f, 1, TABLE, 16 * 256, VIRTQ_DESC_INDIRECT, 0);
 	for (u16 i = 0; i < 256; i++)
 		describe_in_table(f, i, DATA, 1, i == 255 ? 0 : VIRTQ_DESC_NEXT, i + 1);
-	driver_offer(&f->driver, 0);
-	check_broken(f, "chain too long");
+	check_offer_breaks(f, "chain too long");
 }
 
 static void indices_out_of_range(void **state)
@@ -384,14 +389,12 @@ static void indices_out_of_range(void **state)
 		check_broken(f, "next out of range");
 
 		describe(f, 0, DATA, 1, VIRTQ_DESC_NEXT, wrong[i]);
-		driver_offer(&f->driver, 0);
-		check_broken(f, "next out of range");
+		check_offer_breaks(f, "next out of range");
 	}
 	for (unsigned i = 0; i < ARRAY_SIZE(wrong); i++) {
 		describe(f, 0, TABLE, 64, VIRTQ_DESC_INDIRECT, 0);
 		describe_in_table(f, 0, DATA, 1, VIRTQ_DESC_NEXT, i ? wrong[i] : 4);
-		driver_offer(&f->driver, 0);
-		check_broken(f, "next out of range");
+		check_offer_breaks(f, "next out of range");
 	}
 }
 
@@ -402,8 +405,7 @@ static void tables_in_tables(void **state)
 	describe(f, 0, TABLE, 32, VIRTQ_DESC_INDIRECT, 0);
 	describe_in_table(f, 0, DATA, 1, VIRTQ_DESC_NEXT, 1);
 	describe_in_table(f, 1, TABLE, 32, VIRTQ_DESC_INDIRECT, 0);
-	driver_offer(&f->driver, 0);
-	check_broken(f, "indirect in indirect table");
+	check_offer_breaks(f, "indirect in indirect table");
 }
 
 static void tables_with_a_next(void **state)
@@ -413,8 +415,7 @@ static void tables_with_a_next(void **state)
 	describe(f, 0, TABLE, 16, VIRTQ_DESC_INDIRECT | VIRTQ_DESC_NEXT, 1);
 	describe(f, 1, DATA, 1, 0, 0);
 	describe_in_table(f, 0, DATA, 1, 0, 0);
-	driver_offer(&f->driver, 0);
-	check_broken(f, "next after indirect table");
+	check_offer_breaks(f, "next after indirect table");
 }
 
 static void tables_that_were_not_negotiated(void **state)
@@ -424,8 +425,7 @@ static void tables_that_were_not_negotiated(void **state)
 	f->q.s.has_indirect = false;
 	describe(f, 0, TABLE, 16, VIRTQ_DESC_INDIRECT, 0);
 	describe_in_table(f, 0, DATA, 1, 0, 0);
-	driver_offer(&f->driver, 0);
-	check_broken(f, "indirect table not negotiated");
+	check_offer_breaks(f, "indirect table not negotiated");
 }
 
 static void tables_of_impossible_sizes(void **state)
@@ -436,8 +436,7 @@ static void tables_of_impossible_sizes(void **state)
 	for (unsigned i = 0; i < ARRAY_SIZE(wrong); i++) {
 		describe(f, 0, TABLE, wrong[i], VIRTQ_DESC_INDIRECT, 0);
 		describe_in_table(f, 0, DATA, 1, 0, 0);
-		driver_offer(&f->driver, 0);
-		check_broken(f, "size of indirect table");
+		check_offer_breaks(f, "size of indirect table");
 	}
 }
 
@@ -453,8 +452,7 @@ static void tables_outside_ram(void **state)
 
 	for (unsigned i = 0; i < ARRAY_SIZE(outside); i++) {
 		describe(f, 0, outside[i], 64, VIRTQ_DESC_INDIRECT, 0);
-		driver_offer(&f->driver, 0);
-		check_broken(f, "indirect table outside RAM");
+		check_offer_breaks(f, "indirect table outside RAM");
 	}
 	hole = TABLE + 4096; /* more of it is pinned only if it is used */
 	describe(f, 0, TABLE, 16 * 1024, VIRTQ_DESC_INDIRECT, 0);
@@ -464,14 +462,12 @@ static void tables_outside_ram(void **state)
 	pop(f);
 	restart(f);
 	describe_in_table(f, 255, DATA, 1, VIRTQ_DESC_NEXT, 256);
-	driver_offer(&f->driver, 0);
-	check_broken(f, "indirect table outside RAM");
+	check_offer_breaks(f, "indirect table outside RAM");
 	hole = UINT64_MAX;
 
 	describe(f, 0, TABLE, 0xfffffff0, VIRTQ_DESC_INDIRECT, 0);
 	describe_in_table(f, 0, DATA, 1, 0, 0);
-	driver_offer(&f->driver, 0);
-	check_broken(f, "indirect table outside RAM");
+	check_offer_breaks(f, "indirect table outside RAM");
 }
 
 static void buffers_outside_ram(void **state)
@@ -480,13 +476,11 @@ static void buffers_outside_ram(void **state)
 
 	for (unsigned i = 0; i < ARRAY_SIZE(outside); i++) {
 		describe(f, 0, outside[i], 64, i & 1 ? VIRTQ_DESC_WRITE : 0, 0);
-		driver_offer(&f->driver, 0);
-		check_broken(f, "buffer outside RAM");
+		check_offer_breaks(f, "buffer outside RAM");
 
 		describe(f, 0, TABLE, 16, VIRTQ_DESC_INDIRECT, 0);
 		describe_in_table(f, 0, outside[i], 64, 0, 0);
-		driver_offer(&f->driver, 0);
-		check_broken(f, "buffer outside RAM");
+		check_offer_breaks(f, "buffer outside RAM");
 	}
 }
 
@@ -495,11 +489,9 @@ static void lengths_of_nearly_4_gib(void **state)
 	struct fixture *f = *state;
 
 	describe(f, 0, RAM_START, 0xffffffff, 0, 0);
-	driver_offer(&f->driver, 0);
-	check_broken(f, "buffer outside RAM");
+	check_offer_breaks(f, "buffer outside RAM");
 	describe(f, 0, RAM_START, 2 * RAM_HALF + 1, 0, 0);
-	driver_offer(&f->driver, 0);
-	check_broken(f, "buffer outside RAM");
+	check_offer_breaks(f, "buffer outside RAM");
 }
 
 /* 128 times all of RAM are 4 GiB; a byte less is a chain. */
@@ -511,8 +503,7 @@ static void lengths_that_add_up_to_4_gib(void **state)
 		for (u16 i = 0; i < 128; i++)
 			describe(f, i, RAM_START, 2 * RAM_HALF,
 				 write | (i < 127 ? VIRTQ_DESC_NEXT : 0), i + 1);
-		driver_offer(&f->driver, 0);
-		check_broken(f, "chain over 4 GiB");
+		check_offer_breaks(f, "chain over 4 GiB");
 
 		for (u16 i = 0; i < 128; i++)
 			describe(f, i, RAM_START, 2 * RAM_HALF - (i == 127),
@@ -530,8 +521,7 @@ static void buffers_of_0_bytes(void **state)
 
 	describe(f, 0, DATA, 16, VIRTQ_DESC_NEXT, 1);
 	describe(f, 1, DATA, 0, VIRTQ_DESC_WRITE, 0);
-	driver_offer(&f->driver, 0);
-	check_broken(f, "buffer of 0 bytes");
+	check_offer_breaks(f, "buffer of 0 bytes");
 }
 
 static void writable_before_readable(void **state)
@@ -540,8 +530,7 @@ static void writable_before_readable(void **state)
 
 	describe(f, 0, DATA, 16, VIRTQ_DESC_NEXT | VIRTQ_DESC_WRITE, 1);
 	describe(f, 1, DATA, 16, 0, 0);
-	driver_offer(&f->driver, 0);
-	check_broken(f, "readable after writable buffer");
+	check_offer_breaks(f, "readable after writable buffer");
 }
 
 static void available_indices_that_jump(void **state)

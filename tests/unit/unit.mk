@@ -19,7 +19,7 @@ UNIT_power_button := hyp/dev/power_button.c
 UNIT_rate_limit := hyp/core/rate_limit.c
 UNIT_overlay := hyp/virtio/overlay.c
 UNIT_blk := hyp/virtio/blk.c hyp/virtio/blk_request.c hyp/virtio/overlay.c hyp/virtio/virtq.c \
-	hyp/core/rate_limit.c tests/unit/blk_fixture.c
+	hyp/core/rate_limit.c tests/unit/blk_fixture.c tests/unit/fake/pages.c
 UNIT_blk_many := $(UNIT_blk)
 UNIT_blk_overlay := $(UNIT_blk)
 UNIT_stage2 := hyp/stage2/stage2.c tests/unit/fake/pages.c
@@ -74,7 +74,7 @@ UNIT_offload := hyp/net/offload.c hyp/net/frame.c
 UNIT_coalesce := hyp/net/coalesce.c hyp/net/offload.c hyp/net/frame.c
 UNIT_dhcp := hyp/net/dhcp.c hyp/net/frame.c
 UNIT_net := hyp/virtio/net.c hyp/virtio/net_send.c hyp/virtio/net_receive.c hyp/virtio/net_filter.c \
-	hyp/virtio/device.c hyp/virtio/virtq.c hyp/core/rate_limit.c tests/unit/net_fixture.c
+	hyp/virtio/device.c hyp/virtio/virtq.c hyp/core/rate_limit.c tests/unit/net_fixture.c tests/unit/fake/pages.c
 UNIT_net_send := $(UNIT_net)
 UNIT_net_receive := $(UNIT_net)
 UNIT_switch := hyp/net/switch.c hyp/net/uplink.c hyp/net/dhcp.c hyp/net/offload.c hyp/net/frame.c \

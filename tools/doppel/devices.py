@@ -137,8 +137,8 @@ class Net(Device):
     @classmethod
     def read(cls, node, place, vm):
         return cls(node.name, place, vm, values.string(node, "switch", place, NAT),
-                   node.props.get("mac"), cls._address(node, place), cls._ipv4(node, "gateway", place),
-                   cls._ipv4(node, "dns", place), values.strings(node, "forward", place),
+                   node.props.get("mac"), cls._address(node, place),
+                   cls._ipv4(node, "gateway", place), cls._ipv4(node, "dns", place), values.strings(node, "forward", place),
                    values.size(node, "rate-bytes", place, *RATE_BYTES))
 
     @staticmethod

@@ -21,13 +21,15 @@ EM_RISCV = 243
 ET_EXEC, ET_DYN = 2, 3
 PT_LOAD = 1
 
-# Magic bytes of what is certainly no kernel, and what to do instead.
-STRANGERS = (
+# Magic bytes of what is not what it should be, and what to do instead: of any file, of a kernel.
+COMPRESSED = (
     (b"\xfd7zXZ\0", "is compressed with xz", "decompress it with \"xz -d\""),
     (b"\x28\xb5\x2f\xfd", "is compressed with zstd", "decompress it with \"zstd -d\""),
     (b"BZh", "is compressed with bzip2", "decompress it with \"bzip2 -d\""),
     (b"\x02\x21\x4c\x18", "is compressed with lz4", "decompress it with \"lz4 -d\""),
     (b"\x04\x22\x4d\x18", "is compressed with lz4", "decompress it with \"lz4 -d\""),
+)
+STRANGERS = COMPRESSED + (
     (b"\x27\x05\x19\x56", "is a U-Boot uImage", "give the kernel it was made from"),
     (b"\xd0\x0d\xfe\xed", "is a device tree blob or FIT image", "give a kernel"),
     (b"!<arch>\n", "is an archive or a Debian package", "unpack it and give the kernel in it"),
@@ -116,11 +118,15 @@ def check_initrd(data, where):
             raise Refusal("%s: the gzip file %s: get or build it again" % (where, problem))
 
 
+def refuse_strangers(data, strangers, subject):
+    for magic, is_what, remedy in strangers:
+        if data.startswith(magic):
+            raise Refusal("%s %s: %s" % (subject, is_what, remedy))
+
+
 def parse_kernel(data, where):
     """What kind of kernel the (unpacked) bytes are; refuses what cannot run. `where` names it."""
-    for magic, is_what, remedy in STRANGERS:
-        if data.startswith(magic):
-            raise Refusal("%s: it %s: %s" % (where, is_what, remedy))
+    refuse_strangers(data, STRANGERS, "%s: it" % where)
     if data.startswith(ELF_MAGIC):
         return _parse_elf(data, where)
     if data[:2] == b"MZ" and data[4:8] == b"zimg":

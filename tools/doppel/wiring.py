@@ -20,17 +20,15 @@ CONTROL = "org.doppel.ctl.0"
 HERE = "127.0.0.1"
 
 # Magic bytes of what is no raw image, and what to do instead.
-STRANGERS = (
-    (b"QFI\xfb", "a qcow2 image", "make a raw one of it with \"qemu-img convert -O raw\""),
-    (b"KDMV", "a VMDK image", "make a raw one of it with \"qemu-img convert -O raw\""),
-    (b"<<< ", "a VDI image", "make a raw one of it with \"qemu-img convert -O raw\""),
-    (b"\x1f\x8b", "compressed with gzip", "decompress it with \"gzip -d\""),
-    (b"\xfd7zXZ\0", "compressed with xz", "decompress it with \"xz -d\""),
-    (b"\x28\xb5\x2f\xfd", "compressed with zstd", "decompress it with \"zstd -d\""),
+STRANGERS = image.COMPRESSED + (
+    (image.GZIP_MAGIC, "is compressed with gzip", "decompress it with \"gzip -d\""),
+    (b"QFI\xfb", "is a qcow2 image", "make a raw one of it with \"qemu-img convert -O raw\""),
+    (b"KDMV", "is a VMDK image", "make a raw one of it with \"qemu-img convert -O raw\""),
+    (b"<<< ", "is a VDI image", "make a raw one of it with \"qemu-img convert -O raw\""),
 )
 
-# QEMU locks these bytes of an image: it writes; it lets no one else write (QEMU: block/file-posix.c,
-# RAW_LOCK_PERM_BASE and RAW_LOCK_SHARED_BASE plus the bit of BLK_PERM_WRITE).
+# QEMU locks these bytes of an image: it writes; it lets no one else write (QEMU:
+# block/file-posix.c, RAW_LOCK_PERM_BASE and RAW_LOCK_SHARED_BASE plus the bit of BLK_PERM_WRITE).
 LOCK_WRITES, LOCK_NO_OTHER_WRITES = 101, 201
 F_OFD_GETLK = 36            # Linux
 FLOCK = struct.Struct("hhqqi4x")
@@ -154,9 +152,7 @@ def named(vm, device):
 def check_raw(path, where):
     with open(path, "rb") as file:
         head = file.read(8)
-    for magic, is_what, remedy in STRANGERS:
-        if head.startswith(magic):
-            raise Refusal("%s: %s is %s: %s" % (where, path, is_what, remedy))
+    image.refuse_strangers(head, STRANGERS, "%s: %s" % (where, path))
     size = os.path.getsize(path)
     if size % SECTOR:
         raise Refusal("%s: %s has %d bytes, no multiple of %d: enlarge it with \"truncate -s %%%d\""
