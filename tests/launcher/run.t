@@ -312,7 +312,8 @@ def test_timeout():
         begin = time.monotonic()
         result = box.run("run", "--kernel", box.put("kernel", KERNEL), "--timeout", "0.3",
                          fake="sleep")
-        tap.same((result.status, result.out), (124, b"ready\r\n"))
+        tap.same(result.status, 124)
+        tap.same(result.out in (b"ready\r\n", b""), True)   # a slow computer has not come so far
         tap.holds(result.err, "timeout of 0.3 s")
         tap.same(time.monotonic() - begin < 50, True)
         box.nothing_is_left()
