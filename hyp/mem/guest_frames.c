@@ -51,35 +51,55 @@ void frames_destroy(struct guest_frames *frames)
 	page_free(frames, frames->order);
 }
 
-/* What was somebody else's is cleared: a guest sees nothing of others. Lock held. */
-static bool populate(struct guest_frames *frames, struct ram_granule *granule)
+/* Whether a frame is there; then it stays. Lock held. */
+static bool keep(struct guest_frames *frames, struct ram_granule *granule)
 {
-	struct ram_piece pieces[RAM_MAX_PIECES];
-
-	if (granule->frame && !granule->is_leaving)
-		return true;
-	if (!granule->frame) {
-		if (!ram_pool_take(RAM_GRANULE, pieces))
-			return false;
-		granule->frame = (u32)(pieces[0].start.v / RAM_GRANULE);
-		memset((void *)(WINDOW_BASE + pieces[0].start.v), 0, RAM_GRANULE);
-		frames->nr_came++;
-	}
-	granule->is_leaving = false;
-	frames->nr_present++;
+	if (!granule->frame)
+		return false;
+	frames->nr_present += granule->is_leaving;
+	__atomic_store_n(&granule->is_leaving, false, __ATOMIC_RELAXED);
 	return true;
 }
 
+/* What was somebody else's is cleared: a guest sees nothing of others. 0: there is none left. */
+static u32 new_frame(void)
+{
+	struct ram_piece pieces[RAM_MAX_PIECES];
+
+	if (!ram_pool_take(RAM_GRANULE, pieces))
+		return 0;
+	memset((void *)(WINDOW_BASE + pieces[0].start.v), 0, RAM_GRANULE);
+	return (u32)(pieces[0].start.v / RAM_GRANULE);
+}
+
+/* Clearing takes long, and others pin what is there: not with the lock held. */
 bool frames_populate(struct guest_frames *frames, u64 offset, hpa_t *hpa)
 {
-	struct ram_granule *granule = granule_at(frames, offset);
+	struct ram_granule *granule = granule_at(frames, offset), spare = { 0 };
 	bool done;
 
 	spin_lock(&frames->lock);
-	done = populate(frames, granule);
+	done = keep(frames, granule);
 	*hpa = frame_hpa(granule);
 	spin_unlock(&frames->lock);
-	return done;
+	if (!done) {
+		spare.frame = new_frame();
+		if (!spare.frame)
+			return false;
+		spin_lock(&frames->lock);
+		/* Another vCPU may have been first. */
+		if (!keep(frames, granule)) {
+			__atomic_store_n(&granule->frame, spare.frame, __ATOMIC_RELAXED);
+			spare.frame = 0;
+			frames->nr_present++;
+			frames->nr_came++;
+		}
+		*hpa = frame_hpa(granule);
+		spin_unlock(&frames->lock);
+	}
+	if (spare.frame)
+		give_back(&spare);
+	return true;
 }
 
 /* Goes on as long as what follows in guest RAM follows in the machine's, too. */
@@ -89,7 +109,7 @@ u64 frames_pin(struct guest_frames *frames, u64 offset, u64 size, hpa_t *hpa)
 	u64 done = 0;
 
 	spin_lock(&frames->lock);
-	while (done < size && granule->pins < UINT16_MAX && populate(frames, granule)) {
+	while (done < size && granule->pins < UINT16_MAX && keep(frames, granule)) {
 		u64 left = RAM_GRANULE - (offset + done) % RAM_GRANULE;
 		u64 start = frame_hpa(granule).v + RAM_GRANULE - left;
 
@@ -162,7 +182,7 @@ bool frames_take_out(struct guest_frames *frames, u64 offset)
 	spin_lock(&frames->lock);
 	may_leave = granule->frame && !granule->is_leaving && !granule->pins;
 	if (may_leave) {
-		granule->is_leaving = true;
+		__atomic_store_n(&granule->is_leaving, true, __ATOMIC_RELAXED);
 		frames->nr_present--;
 	}
 	spin_unlock(&frames->lock);
@@ -176,8 +196,9 @@ void frames_let_go(struct guest_frames *frames, u64 offset)
 	spin_lock(&frames->lock);
 	if (granule->is_leaving) {
 		give_back(granule);
-		granule->frame = 0;
-		granule->is_leaving = false;
+		__atomic_store_n(&granule->frame, 0, __ATOMIC_RELAXED);
+		/* Behind it, for frames_is_present(). */
+		__atomic_store_n(&granule->is_leaving, false, __ATOMIC_RELEASE);
 		frames->nr_left++;
 	}
 	spin_unlock(&frames->lock);

@@ -45,15 +45,22 @@ void frames_destroy(struct guest_frames *frames);
 /* All of these: offset is into guest RAM, and below its size. */
 
 /*
- * Makes sure that there is RAM, cleared if it is new, and tells where. False: the machine has none
- * left.
+ * Makes sure that there is RAM, cleared if it is new, and tells where. That takes long: it is done
+ * in the VM's own time, and with no lock that others wait for. False: the machine has none left.
  */
 bool frames_populate(struct guest_frames *frames, u64 offset, hpa_t *granule);
 
-/*
- * As guest_pin() (mem/guest_memory.h), for the piece that begins at offset; it is populated. 0: the
- * machine has no RAM left.
- */
+/* Whether there is RAM, which is not about to leave. Without a lock: it may change at any time. */
+static inline bool frames_is_present(const struct guest_frames *frames, u64 offset)
+{
+	const struct ram_granule *granule = &frames->granules[offset / RAM_GRANULE];
+
+	/* One that goes is leaving until its frame is 0: this order sees one or the other. */
+	return !__atomic_load_n(&granule->is_leaving, __ATOMIC_ACQUIRE) &&
+	       __atomic_load_n(&granule->frame, __ATOMIC_RELAXED);
+}
+
+/* As guest_pin() (mem/guest_memory.h), for the piece that begins at offset. 0: it is absent. */
 u64 frames_pin(struct guest_frames *frames, u64 offset, u64 size, hpa_t *hpa);
 void frames_unpin(struct guest_frames *frames, u64 offset, u64 size);
 

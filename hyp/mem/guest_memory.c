@@ -68,6 +68,16 @@ static void unpin(const struct guest_memory *memory, u64 offset, u64 size)
 		frames_unpin(memory->frames, offset, size);
 }
 
+/* The same; RAM that is absent comes back. */
+static u64 pin_present(const struct guest_memory *memory, u64 offset, u64 size, hpa_t *hpa)
+{
+	u64 piece = pin(memory, offset, size, hpa);
+
+	if (unlikely(!piece) && frames_populate(memory->frames, offset, hpa))
+		piece = pin(memory, offset, size, hpa);
+	return piece;
+}
+
 enum access { READ, WRITE, CLEAR };
 
 /* RAM that left and finds no place to come back to: the rest is as if it were no RAM. */
@@ -80,7 +90,7 @@ static bool access(const struct guest_memory *memory, gpa_t gpa, u8 *buf, u64 si
 	if (!guest_memory_contains(memory, gpa, size))
 		return false;
 	for (; size; offset += piece, size -= piece) {
-		piece = pin(memory, offset, size, &hpa);
+		piece = pin_present(memory, offset, size, &hpa);
 		if (!piece)
 			return false;
 		if (what == READ)
@@ -111,7 +121,7 @@ bool guest_read_pte(const struct guest_memory *memory, gpa_t gpa, u64 *pte)
 	u64 offset = gpa.v - memory->start.v;
 	hpa_t hpa;
 
-	if (!guest_memory_contains(memory, gpa, 8) || !pin(memory, offset, 8, &hpa))
+	if (!guest_memory_contains(memory, gpa, 8) || !pin_present(memory, offset, 8, &hpa))
 		return false;
 	*pte = __atomic_load_n((u64 *)(void *)window(hpa), __ATOMIC_RELAXED);
 	unpin(memory, offset, 8);
@@ -133,6 +143,19 @@ u64 guest_pin(struct guest_memory *memory, gpa_t gpa, u64 size, hpa_t *hpa)
 void guest_unpin(struct guest_memory *memory, gpa_t gpa, u64 size)
 {
 	unpin(memory, gpa.v - memory->start.v, size);
+}
+
+bool guest_bring_back(const struct guest_memory *memory, gpa_t gpa, u64 size)
+{
+	u64 offset = gpa.v - memory->start.v, end = offset + size;
+	bool done = true;
+	hpa_t hpa;
+
+	if (likely(!memory->frames) || !guest_memory_contains(memory, gpa, size))
+		return true;
+	for (offset = ALIGN_DOWN(offset, RAM_GRANULE); done && offset < end; offset += RAM_GRANULE)
+		done = frames_populate(memory->frames, offset, &hpa);
+	return done;
 }
 
 void *guest_window(hpa_t hpa)

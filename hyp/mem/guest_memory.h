@@ -34,6 +34,11 @@ u64 guest_memory_present(const struct guest_memory *memory);
 /* True when [gpa, gpa + size) is all guest RAM. Any values may be passed, overflowing ones too. */
 bool guest_memory_contains(const struct guest_memory *memory, gpa_t gpa, u64 size);
 
+/*
+ * What follows is for the VM's own time: RAM that has left comes back, which means that 2 MiB are
+ * cleared. If the machine has none left, it is as if there were no RAM.
+ */
+
 /* Copies; false, and nothing done, unless all of it is guest RAM. */
 bool guest_read(const struct guest_memory *memory, gpa_t gpa, void *buf, u64 size);
 bool guest_write(const struct guest_memory *memory, gpa_t gpa, const void *buf, u64 size);
@@ -45,10 +50,16 @@ bool guest_read_pte(const struct guest_memory *memory, gpa_t gpa, u64 *pte);
 bool guest_clear(const struct guest_memory *memory, gpa_t gpa, u64 size);
 
 /*
- * For devices, which reach guest RAM while its vCPUs run. guest_pin() tells where gpa is in the
- * machine, and how many bytes, at most size, follow it there; 0: it is no RAM. Until guest_unpin()
- * of the same range that memory stays the guest's. For the hypervisor's own accesses,
- * guest_window() gives the address of what is pinned.
+ * Brings back what has left of a range. It takes about a millisecond for each granule: no lock is
+ * held that others wait for, and the caller bounds the size. False: the machine has no RAM left.
+ */
+bool guest_bring_back(const struct guest_memory *memory, gpa_t gpa, u64 size);
+
+/*
+ * For devices, which reach guest RAM while its vCPUs run, in anybody's time. guest_pin() tells
+ * where gpa is in the machine, and how many bytes, at most size, follow it there; 0: it is no RAM,
+ * or that has left. Until guest_unpin() of the same range that memory stays the guest's. For the
+ * hypervisor's own accesses, guest_window() gives the address of what is pinned.
  */
 u64 guest_pin(struct guest_memory *memory, gpa_t gpa, u64 size, hpa_t *hpa);
 void guest_unpin(struct guest_memory *memory, gpa_t gpa, u64 size);

@@ -21,13 +21,14 @@ enum { INFLATE, DEFLATE, REPORTING_BY_COUNT, UNUSED, REPORTING, NR_QUEUES };
 #define PFNS_PER_CHAIN	256	/* Linux's */
 #define MAX_CHAIN_SIZE	KIB(64) /* bytes: of more page numbers, the rest is not looked at */
 #define RETRY_NS	10000000
-#define BACK_PER_TURN	MIB(16) /* of RAM that comes back, and is cleared */
+#define BACK_PER_TURN	8U /* granules that come back, and are cleared */
 
 struct balloon {
 	struct virtio_device device;
 	const struct virtio_balloon_ops *ops;
 	struct timer retry;
 	u32 target, actual;		  /* pages of 4 KiB */
+	unsigned budget;		  /* of BACK_PER_TURN, in this turn */
 	u64 inflated, deflated, reported; /* pages of 4 KiB, in all */
 	struct virtq_chain chain;
 	u32 pfns[PFNS_PER_CHAIN];
@@ -61,7 +62,6 @@ static bool page_of(const struct balloon *balloon, u32 pfn, gpa_t *page)
 static bool move_pages(struct balloon *balloon, struct virtq *q, bool inflate)
 {
 	void *vm = balloon->device.vm;
-	u64 before = balloon->ops->present(vm);
 	u32 at = 0, size;
 
 	while (at < MAX_CHAIN_SIZE &&
@@ -74,8 +74,7 @@ static bool move_pages(struct balloon *balloon, struct virtq *q, bool inflate)
 				continue;
 			if (inflate)
 				balloon->ops->give_page(vm, page);
-			else if (!balloon->ops->want_page(vm, page) ||
-				 balloon->ops->present(vm) > before + BACK_PER_TURN)
+			else if (!balloon->ops->want_page(vm, page, &balloon->budget))
 				return false;
 			*(inflate ? &balloon->inflated : &balloon->deflated) += 1;
 		}
@@ -141,6 +140,7 @@ static void work_all(struct balloon *balloon)
 
 	if (!virtio_is_live(device))
 		return;
+	balloon->budget = BACK_PER_TURN;
 	/* One batch after the other: what is given while one is on its way would stay. */
 	if (!balloon->ops->collect(device->vm)) {
 		look_again_later(balloon);
@@ -237,6 +237,8 @@ const char *virtio_balloon_create(const struct virtio_balloon_ops *ops,
 	balloon->retry.expired = retry_expired;
 	virtio_device_init(&balloon->device, &balloon_ops,
 			   VIRTIO_BALLOON_F_MUST_TELL_HOST | VIRTIO_BALLOON_F_REPORTING, NR_QUEUES);
+	balloon->device.queues[REPORTING].absence = VIRTQ_IGNORES;
+	balloon->device.queues[REPORTING_BY_COUNT].absence = VIRTQ_IGNORES;
 	*device = &balloon->device;
 	return NULL;
 }

@@ -12,8 +12,11 @@
 struct virtio_balloon_ops {
 	/* A page of 4 KiB that is guest RAM: the guest gives it back, or wants it again. */
 	void (*give_page)(void *vm, gpa_t page);
-	/* False: the machine has no RAM for it now; to be asked again later. */
-	bool (*want_page)(void *vm, gpa_t page);
+	/*
+	 * False: the machine has no RAM for it now, or *budget, in granules that are cleared, is
+	 * used up; to be asked again later.
+	 */
+	bool (*want_page)(void *vm, gpa_t page, unsigned *budget);
 	/*
 	 * The guest does not need what is there (size: bytes), and may use it again without
 	 * telling (section 5.5.6, free page reporting).

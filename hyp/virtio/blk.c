@@ -172,16 +172,32 @@ static gpa_t status_byte(const struct virtq_chain *chain)
 	return GPA(last->gpa.v + last->size - 1);
 }
 
-static void begin(struct blk *blk, struct virtq *q)
+/* The status byte stays pinned: when the request is done, in whoever's time, it is only stored. */
+static bool pin_status(struct blk_request *r)
+{
+	hpa_t hpa;
+
+	r->status_at = status_byte(&r->blk->chain);
+	if (!guest_pin(r->blk->device.memory, r->status_at, 1, &hpa))
+		return false;
+	r->status_byte = guest_window(hpa);
+	return true;
+}
+
+/* NULL, or why nobody could be told how it went. */
+static const char *begin(struct blk *blk, struct virtq *q)
 {
 	struct blk_request *r = container_of(blk->vacant.next, struct blk_request, link);
 	u64 now;
 
+	if (!blk->chain.nr_writable)
+		return "no room for the status";
+	if (!pin_status(r))
+		return "status in RAM that is gone";
 	list_remove(&r->link);
 	blk->in_use++;
 	r->queue = q;
 	r->head = blk->chain.head;
-	r->status_at = status_byte(&blk->chain);
 	r->written = 1;
 	r->left = 0;
 	r->may_unmap = r->must_flush = false;
@@ -193,6 +209,7 @@ static void begin(struct blk *blk, struct virtq *q)
 			rate_limit_use(&blk->bytes_limit, (u64)r->left * VIRTIO_BLK_SECTOR, now);
 	}
 	blk_request_go_on(r);
+	return NULL;
 }
 
 /* Whether another request may be begun now. If not, it is told what to wait for. */
@@ -222,6 +239,7 @@ static bool has_room(struct blk *blk, struct virtq *q)
 static bool work_off(struct blk *blk, struct virtq *q, unsigned *budget)
 {
 	for (; has_room(blk, q); --*budget) {
+		const char *fault;
 		int got;
 
 		if (!*budget) {
@@ -230,12 +248,11 @@ static bool work_off(struct blk *blk, struct virtq *q, unsigned *budget)
 		}
 		got = virtq_pop(q, &blk->chain);
 		if (got == 0)
-			return true;
-		if (got > 0 && blk->chain.nr_writable) {
-			begin(blk, q);
+			return !q->nr_wanted;
+		fault = got > 0 ? begin(blk, q) : q->broken;
+		if (!fault)
 			continue;
-		}
-		virtio_needs_reset(&blk->device, got < 0 ? q->broken : "no room for the status");
+		virtio_needs_reset(&blk->device, fault);
 		return true;
 	}
 	return false;

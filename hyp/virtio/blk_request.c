@@ -64,6 +64,11 @@ static void unpin_part(const struct blk_part *part)
 		unpin(part->request, &at, part->host.segments[i].size);
 }
 
+static bool is_wanted(const struct blk_request *r)
+{
+	return r->status == VIRTIO_BLK_S_OK && !r->blk->device.is_resetting;
+}
+
 static void part_done(struct host_blk_request *host, u8 status)
 {
 	struct blk_part *part = container_of(host, struct blk_part, host);
@@ -77,7 +82,10 @@ static void part_done(struct host_blk_request *host, u8 status)
 		r->status = status;
 	r->pending--;
 	blk->pending--;
-	if (!r->pending)
+	/* It may be anybody's time. More parts are begun in the VM's own. */
+	if (!r->pending && is_wanted(r) && r->left)
+		list_insert_before(&blk->unfinished, &r->link);
+	else if (!r->pending)
 		blk_request_go_on(r);
 	blk_part_is_done(blk);
 	disk = blk_take_kick(blk);
@@ -245,17 +253,13 @@ static void finish(struct blk_request *r)
 		r->written = r->written == 1;
 	}
 	if (!device->is_resetting) {
-		guest_write(device->memory, r->status_at, &r->status, 1);
+		*r->status_byte = r->status;
 		virtq_push(r->queue, r->head, r->written);
 		virtio_notify_used(device, r->queue);
 	}
+	guest_unpin(device->memory, r->status_at, 1);
 	list_insert_before(&blk->vacant, &r->link);
 	blk->in_use--;
-}
-
-static bool is_wanted(const struct blk_request *r)
-{
-	return r->status == VIRTIO_BLK_S_OK && !r->blk->device.is_resetting;
 }
 
 void blk_request_go_on(struct blk_request *r)

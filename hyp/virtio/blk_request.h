@@ -46,7 +46,8 @@ struct blk_request {
 	struct virtq *queue;
 	u16 head;
 	gpa_t status_at;
-	u32 written; /* bytes that the driver is told of, if it succeeds */
+	u8 *status_byte; /* there, pinned */
+	u32 written;	 /* bytes that the driver is told of, if it succeeds */
 	u8 status;
 	/* What is still to be begun. */
 	enum host_blk_op op;
@@ -101,7 +102,7 @@ struct blk {
 	u32 must_kick;	      /* it has not been told of all; atomic */
 	bool waits_for_timer; /* a rate limit is reached: the timer ends that */
 	struct list vacant;
-	struct list unfinished; /* requests that have copied enough for now */
+	struct list unfinished; /* requests that go on in the VM's own time */
 	struct blk_request *requests[BLK_REQUESTS];
 	struct virtq_chain chain;
 	u64 counters[BLK_COUNTERS];

@@ -106,6 +106,12 @@ static bool next_chain(struct virtio_console *console, struct virtq *q)
 	return got > 0;
 }
 
+/* The machine has no RAM for what the guest gave back: what is lost is told of. */
+static void lose(struct virtio_console *console)
+{
+	virtio_needs_reset(&console->device, "buffer in RAM that is gone");
+}
+
 /* As much of the chain as the other end takes. False: not all of it. */
 static bool transmit_chain(struct port *port, struct virtq *q)
 {
@@ -120,6 +126,8 @@ static bool transmit_chain(struct port *port, struct virtq *q)
 		if (taken < size)
 			return false;
 	}
+	if (port->tx_done < console->chain.readable)
+		lose(console);
 	port->tx_done = 0;
 	return true;
 }
@@ -157,13 +165,15 @@ static bool receive(struct port *port)
 
 	while (port->bytes_in - before < BYTES_PER_TURN && chains++ < VIRTQ_MAX_SIZE &&
 	       next_chain(console, q)) {
-		u32 size = fetch(port, piece, MIN(PIECE, console->chain.writable));
+		u32 got = fetch(port, piece, MIN(PIECE, console->chain.writable)), size;
 
-		if (!size && console->chain.writable) {
+		if (!got && console->chain.writable) {
 			virtq_unpop(q);
 			break;
 		}
-		size = virtq_copy_to(q, &console->chain, 0, piece, size);
+		size = virtq_copy_to(q, &console->chain, 0, piece, got);
+		if (size < got)
+			lose(console);
 		port->bytes_in += size;
 		virtq_push(q, console->chain.head, size);
 	}

@@ -9,6 +9,7 @@
  */
 #include "virtio/device.h"
 #include "lib/format.h"
+#include "lib/string.h"
 #include "riscv/io.h"
 
 #define COMMON_FEATURES \
@@ -28,14 +29,22 @@ static void clear_queue(struct virtq *q)
 	q->s = (struct virtq_state){ .size = VIRTQ_MAX_SIZE };
 }
 
+static void queue_wants_ram(void *device)
+{
+	virtio_ask_for_service(device);
+}
+
 void virtio_device_init(struct virtio_device *device, const struct virtio_device_ops *ops,
 			u64 features, unsigned nr_queues)
 {
 	device->ops = ops;
 	device->features = features | COMMON_FEATURES;
 	device->nr_queues = nr_queues;
-	for (unsigned i = 0; i < nr_queues; i++)
+	for (unsigned i = 0; i < nr_queues; i++) {
+		device->queues[i].wants_ram = queue_wants_ram;
+		device->queues[i].owner = device;
 		clear_queue(&device->queues[i]);
+	}
 }
 
 void virtio_device_attach(struct virtio_device *device, struct guest_memory *memory)
@@ -103,13 +112,25 @@ void virtio_ask_for_service(struct virtio_device *device)
 	device->vm_ops->ask_for_service(device);
 }
 
-static void serve(struct virtio_device *device)
+static void set_short(struct virtio_device *device, u64 queues, bool is_short)
+{
+	for (unsigned i = 0; queues >> i; i++) {
+		if (queues >> i & 1)
+			device->queues[i].is_short = is_short;
+	}
+}
+
+/* is_short: a bit for each queue that wanted RAM when there was none. */
+static void serve(struct virtio_device *device, u64 is_short)
 {
 	__atomic_store_n(&device->needs_service, false, __ATOMIC_RELAXED);
 	/* Who asks from here on asks anew; what was asked for until now is seen. */
 	fence_full();
-	if (device->ops->service && !device->is_resetting)
-		device->ops->service(device);
+	if (!device->ops->service || device->is_resetting)
+		return;
+	set_short(device, is_short, true);
+	device->ops->service(device);
+	set_short(device, is_short, false);
 }
 
 static void kick(struct virtio_device *device)
@@ -118,11 +139,50 @@ static void kick(struct virtio_device *device)
 		device->ops->kick(device);
 }
 
-bool virtio_service(struct virtio_device *device)
+_Static_assert(VIRTIO_MAX_QUEUES <= 64, "a bit each");
+
+/* False: the machine has none left. What there is no budget for is wanted again in ops->service. */
+static bool bring_back_for(struct virtio_device *device, struct virtq *q, unsigned *budget)
+{
+	u32 wanted[VIRTQ_MAX_WANTED];
+	unsigned count;
+
+	lock_all(device);
+	count = q->nr_wanted;
+	memcpy(wanted, q->wanted, sizeof(wanted));
+	q->nr_wanted = 0;
+	unlock_all(device);
+	for (unsigned i = 0; i < count && *budget; i++, --*budget) {
+		gpa_t gpa = GPA(device->memory->start.v + wanted[i] * RAM_GRANULE);
+
+		if (!guest_bring_back(device->memory, gpa, 1))
+			return false;
+	}
+	return true;
+}
+
+/* Returns the queues that are to hear that there was none. */
+static u64 bring_back(struct virtio_device *device, unsigned *budget)
+{
+	u64 is_short = 0;
+
+	for (unsigned i = 0; i < device->nr_queues; i++) {
+		struct virtq *q = &device->queues[i];
+
+		if (__atomic_load_n(&q->nr_wanted, __ATOMIC_RELAXED) &&
+		    !bring_back_for(device, q, budget))
+			is_short |= BIT(i);
+	}
+	return is_short;
+}
+
+bool virtio_service(struct virtio_device *device, unsigned *budget)
 {
 	if (__atomic_load_n(&device->needs_service, __ATOMIC_RELAXED)) {
+		u64 is_short = unlikely(device->memory->frames) ? bring_back(device, budget) : 0;
+
 		spin_lock(&device->lock);
-		serve(device);
+		serve(device, is_short);
 		spin_unlock(&device->lock);
 		kick(device);
 	}
@@ -385,8 +445,27 @@ static void access_config(struct virtio_device *device, struct mmio_access *acce
 		ops->write_config(device, offset, access->len, access->value);
 }
 
+/* What becomes a queue. If the driver changes it meanwhile, it gets a queue that is broken. */
+static void bring_back_rings(struct virtio_device *device)
+{
+	struct virtq_state s = { 0 };
+	const struct virtq *q;
+
+	lock_all(device);
+	q = selected_queue(device);
+	if (q && !q->s.is_ready)
+		s = q->s;
+	unlock_all(device);
+	guest_bring_back(device->memory, GPA(s.desc), VIRTQ_DESC_SIZE(s.size));
+	guest_bring_back(device->memory, GPA(s.avail), VIRTQ_AVAIL_SIZE(s.size));
+	guest_bring_back(device->memory, GPA(s.used), VIRTQ_USED_SIZE(s.size));
+}
+
 static void access_slowly(struct virtio_device *device, struct mmio_access *access)
 {
+	if (access->is_write && access->offset == VIRTIO_MMIO_QUEUE_READY &&
+	    unlikely(device->memory->frames))
+		bring_back_rings(device);
 	lock_all(device);
 	if (access->offset >= VIRTIO_MMIO_CONFIG)
 		access_config(device, access);

@@ -6,7 +6,7 @@
  * Locks: a device has one of its own, taken by its registers' handler and by virtio_service().
  * Inside it the lock of the VM may be taken (interrupts), and a driver's (requests to the real
  * device). Who completes a request, or delivers a frame, takes it anew; never with the lock of a VM
- * held.
+ * held. RAM that the guest has given back comes back without a lock: clearing it takes long.
  */
 #ifndef DOPPEL_VIRTIO_DEVICE_H
 #define DOPPEL_VIRTIO_DEVICE_H
@@ -138,10 +138,11 @@ bool virtio_mmio(void *device, struct mmio_access *access);
 bool virtio_device_reset(struct virtio_device *device);
 
 /*
- * Calls ops->service if it was asked for, and ends a reset that had to wait. False: it still has
- * to. No lock held; in the VM's own time.
+ * Brings back RAM that its queues want, as many granules as *budget says, and takes them off that;
+ * calls ops->service if it was asked for; ends a reset that had to wait. False: it still has to. No
+ * lock held; in the VM's own time.
  */
-bool virtio_service(struct virtio_device *device);
+bool virtio_service(struct virtio_device *device, unsigned *budget);
 
 /* Asks for that. Any lock. */
 void virtio_ask_for_service(struct virtio_device *device);

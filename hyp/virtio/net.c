@@ -78,7 +78,8 @@ static void reset(struct virtio_device *device)
 	set_flag(&net->port.is_promiscuous, false);
 	timer_stop(&net->send_timer);
 	timer_stop(&net->tell_timer);
-	net->is_waiting = net->is_full = net->is_telling = false;
+	net->is_waiting = net->is_full = net->is_telling = net->must_look = false;
+	net->nr_ready = 0;
 	net->filter = (struct net_filter){ 0 };
 }
 
@@ -132,6 +133,8 @@ static void service(struct virtio_device *device)
 
 	if (!virtio_is_live(device))
 		return;
+	if (unlikely(net->must_look))
+		net_look_for_room(net);
 	net->is_waiting = false;
 	net_send(net);
 	control(net);
@@ -209,6 +212,7 @@ static void init(struct net_device *net, const struct virtio_net_setup *setup)
 
 	virtio_device_init(&net->device, &ops, FEATURES, NET_QUEUES);
 	net->device.receive_lock = &net->receive_lock;
+	net->device.queues[NET_RX].absence = VIRTQ_MUST_WAIT;
 	net->config.status = VIRTIO_NET_S_LINK_UP;
 	net->config.max_virtqueue_pairs = 1;
 	net->config.mtu = MTU;

@@ -40,7 +40,9 @@ struct net_device {
 
 	/* Under receive_lock, which is taken inside the device's. */
 	struct spinlock receive_lock;
-	bool is_full; /* a frame found no room */
+	bool is_full;	   /* a frame found no room */
+	bool must_look;	   /* for RAM that buffers lack: in ops->service */
+	unsigned nr_ready; /* if RAM can leave: chains from the next on that lack none */
 	struct net_filter filter;
 	struct virtq_chain first, next; /* being filled */
 	struct rate_limit receive_limit;
@@ -76,7 +78,7 @@ void net_tell(struct timer *timer);
 bool net_deliver(struct net_port *port, const struct net_frame *frame);
 void net_flush(struct net_port *port);
 
-/* The driver has put buffers into the receive queue. Lock of the device held. */
+/* There are buffers in the receive queue, or RAM for them. Lock of the device held. */
 void net_look_for_room(struct net_device *net);
 
 #endif

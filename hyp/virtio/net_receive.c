@@ -51,6 +51,32 @@ struct cursor {
 	u32 offset;
 };
 
+/*
+ * RAM of buffers that is absent (mem/guest_frames.h) comes back in the VM's own time: ahead, as far
+ * as may be, since a frame from the uplink does not wait for it.
+ */
+#define READY_MAX 128U
+#define READY_LOW 32U
+
+/* So many chains were filled. */
+static __attribute__((noinline)) void use_up_ready(struct net_device *net, unsigned count)
+{
+	net->nr_ready -= MIN(count, net->nr_ready);
+	if (net->must_look || net->nr_ready >= READY_LOW ||
+	    virtq_waiting(queue(net)) <= net->nr_ready)
+		return;
+	net->must_look = true;
+	virtio_ask_for_service(&net->device);
+}
+
+/* False: the next chain lacks RAM, or there is none. */
+static __attribute__((noinline)) bool make_ready(struct net_device *net)
+{
+	net->nr_ready = virtq_look_ahead(queue(net), &net->next, READY_MAX);
+	net->must_look = queue(net)->nr_wanted != 0;
+	return net->nr_ready != 0;
+}
+
 /* Copies the next bytes of the frame into a chain. */
 static void fill(struct virtq *q, const struct virtq_chain *chain, u32 offset, struct cursor *at,
 		 u32 size)
@@ -108,6 +134,8 @@ static enum outcome receive(struct net_device *net, const struct net_frame *fram
 		header.flags = 0;
 	virtq_copy_to(q, &net->first, 0, &header, sizeof(header));
 	virtq_publish(q, count);
+	if (unlikely(net->device.memory->frames))
+		use_up_ready(net, count);
 	return RECEIVED;
 }
 
@@ -121,7 +149,10 @@ static bool receive_in_time(struct net_device *net, const struct net_frame *fram
 		return true;
 	}
 	switch (receive(net, frame)) {
-	case NO_ROOM: net->is_full = true; return false;
+	case NO_ROOM:
+		net->is_full = true;
+		net->must_look |= queue(net)->nr_wanted != 0;
+		return false;
 	case DROPPED: net->nr_unwanted++; return true;
 	case RECEIVED: break;
 	}
@@ -156,15 +187,21 @@ void net_flush(struct net_port *port)
 	spin_unlock(&net->receive_lock);
 }
 
-/* The driver has put buffers into the receive queue, and was asked to tell. */
+/*
+ * The driver has put buffers into the receive queue, and was asked to tell; or RAM of theirs has
+ * come back. While the next lacks some, who waits goes on waiting: this is called again.
+ */
 void net_look_for_room(struct net_device *net)
 {
-	bool was_full;
+	bool was_full, is_ready;
 
 	spin_lock(&net->receive_lock);
-	was_full = net->is_full;
-	net->is_full = false;
-	virtq_disable_notify(queue(net));
+	is_ready = likely(!net->device.memory->frames) || make_ready(net);
+	was_full = net->is_full && is_ready;
+	if (is_ready) {
+		net->is_full = false;
+		virtq_disable_notify(queue(net));
+	}
 	spin_unlock(&net->receive_lock);
 	if (was_full)
 		switch_has_room(&net->port);

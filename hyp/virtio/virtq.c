@@ -112,12 +112,14 @@ bool virtq_enable(struct virtq *q)
 	    !pin_part(q, &q->avail, q->s.avail, VIRTQ_AVAIL_SIZE(q->s.size)) ||
 	    !pin_part(q, &q->used, q->s.used, VIRTQ_USED_SIZE(q->s.size))) {
 		unpin_all(q);
-		q->broken = "queue outside RAM";
+		q->broken = "queue in RAM that is gone";
 		return false;
 	}
 	q->seen_avail = q->s.next_avail;
 	q->in_flight = 0;
 	q->is_stopping = false;
+	q->nr_wanted = 0;
+	q->is_short = false;
 	q->s.is_ready = true;
 	return true;
 }
@@ -128,6 +130,7 @@ void virtq_disable(struct virtq *q)
 	q->s.is_ready = false;
 	q->in_flight = 0;
 	q->is_stopping = false;
+	q->nr_wanted = 0;
 	q->broken = NULL;
 }
 
@@ -142,6 +145,52 @@ void virtq_stop(struct virtq *q)
 static bool is_usable(const struct virtq *q)
 {
 	return likely(q->s.is_ready && !q->is_stopping && !q->broken);
+}
+
+/* --- RAM that is absent */
+
+static const char absent[] = "indirect table in RAM that is gone";
+
+static void want(struct virtq *q, u32 granule)
+{
+	unsigned i = 0;
+
+	while (i < q->nr_wanted && q->wanted[i] != granule)
+		i++;
+	if (i == q->nr_wanted && i < VIRTQ_MAX_WANTED)
+		q->wanted[q->nr_wanted++] = granule;
+}
+
+/* Notes what is absent of a range, which is RAM. The memory has frames. */
+static bool lacks(struct virtq *q, u64 gpa, u64 size)
+{
+	u64 offset = gpa - q->memory->start.v, end = offset + size;
+	bool lacks_any = false;
+
+	for (offset = ALIGN_DOWN(offset, RAM_GRANULE);
+	     offset < end && q->nr_wanted < VIRTQ_MAX_WANTED; offset += RAM_GRANULE) {
+		if (frames_is_present(q->memory->frames, offset))
+			continue;
+		want(q, (u32)(offset / RAM_GRANULE));
+		lacks_any = true;
+	}
+	return lacks_any || offset < end;
+}
+
+static bool is_absent(struct virtq *q, u64 gpa, u64 size)
+{
+	return unlikely(q->memory->frames) && lacks(q, gpa, size);
+}
+
+static bool lacks_buffers(struct virtq *q, const struct virtq_chain *chain)
+{
+	bool lacks_any = false;
+
+	if (q->absence == VIRTQ_IGNORES)
+		return false;
+	for (unsigned i = 0; i < chain->nr_readable + (unsigned)chain->nr_writable; i++)
+		lacks_any |= lacks(q, chain->buffers[i].gpa.v, chain->buffers[i].size);
+	return lacks_any;
 }
 
 /* --- Chains */
@@ -213,6 +262,8 @@ static const char *walk_table(struct virtq *q, struct virtq_chain *chain,
 			return "next out of range";
 		if (likely(offset + 16 <= pinned && IS_ALIGNED(address, 8)))
 			desc = load_desc(address + offset);
+		else if (is_absent(q, table->addr + offset, 16))
+			return absent;
 		else if (copy(q, table->addr + offset, &desc, 16, false) != 16)
 			return "indirect table outside RAM";
 		if (desc.flags & VIRTQ_DESC_INDIRECT)
@@ -240,7 +291,9 @@ static const char *walk_indirect(struct virtq *q, struct virtq_chain *chain,
 		return "size of indirect table";
 	if (!guest_memory_contains(q->memory, GPA(table->addr), table->len))
 		return "indirect table outside RAM";
-	/* Only as much as chains use: RAM that is not there would have to be brought back. */
+	/* The most that chains can use: more would have to be brought back for nothing. */
+	if (is_absent(q, table->addr, MIN(table->len, TABLE_PINNED)))
+		return absent;
 	pinned = guest_pin(q->memory, GPA(table->addr), MIN(table->len, TABLE_PINNED), &hpa);
 	if (!pinned)
 		return "indirect table outside RAM";
@@ -249,10 +302,20 @@ static const char *walk_indirect(struct virtq *q, struct virtq_chain *chain,
 	return fault;
 }
 
-static const char *walk(struct virtq *q, struct virtq_chain *chain, u16 index)
+/*
+ * The chain of the entry of the available ring at `position`. NULL, absent, or what is wrong.
+ * Inline: each request passes here.
+ */
+static inline __attribute__((always_inline)) const char *walk(struct virtq *q,
+							      struct virtq_chain *chain,
+							      u16 position)
 {
-	struct virtq_desc desc = { .next = index };
+	struct virtq_desc desc = { 0 };
 
+	desc.next = load16(&q->avail, VIRTQ_RING + 2U * (position & (q->s.size - 1U)));
+	chain->head = desc.next;
+	chain->nr_readable = chain->nr_writable = 0;
+	chain->readable = chain->writable = 0;
 	do {
 		const char *fault;
 
@@ -284,13 +347,25 @@ static void look_at_avail(struct virtq *q)
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 }
 
-bool virtq_has_more(struct virtq *q)
+u16 virtq_waiting(struct virtq *q)
 {
 	if (!is_usable(q))
-		return false;
+		return 0;
+	look_at_avail(q);
+	return waiting(q);
+}
+
+/* The queue is usable. */
+static bool any_waits(struct virtq *q)
+{
 	if (!waiting(q))
 		look_at_avail(q);
 	return waiting(q) != 0;
+}
+
+bool virtq_has_more(struct virtq *q)
+{
+	return is_usable(q) && any_waits(q) && likely(!q->nr_wanted);
 }
 
 static int give_up(struct virtq *q, const char *fault)
@@ -299,33 +374,67 @@ static int give_up(struct virtq *q, const char *fault)
 	return -1;
 }
 
+/* The guest has given back RAM that the next chain needs, and is to have it again first. */
+static int wait_for_ram(struct virtq *q)
+{
+	q->wants_ram(q->owner);
+	return 0;
+}
+
+static bool must_fail(const struct virtq *q)
+{
+	return q->is_short && q->absence == VIRTQ_MUST_FAIL;
+}
+
 int virtq_pop(struct virtq *q, struct virtq_chain *chain)
 {
 	const char *fault;
-	u16 head;
 
 	if (!is_usable(q))
 		return q->broken ? -1 : 0;
-	if (!virtq_has_more(q))
+	if (!any_waits(q))
 		return 0;
 	if (unlikely(waiting(q) > q->s.size))
 		return give_up(q, "available index jumped");
 	/* A chain has a descriptor at least: this many cannot be, if none is used twice. */
 	if (unlikely(q->in_flight == q->s.size))
 		return give_up(q, "chain made available twice");
-	head = load16(&q->avail, VIRTQ_RING + 2U * (q->s.next_avail & (q->s.size - 1U)));
-	chain->head = head;
-	chain->nr_readable = chain->nr_writable = 0;
-	chain->readable = chain->writable = 0;
-	fault = walk(q, chain, head);
+	fault = walk(q, chain, q->s.next_avail);
 	if (unlikely(fault))
-		return give_up(q, fault);
+		return fault == absent && !must_fail(q) ? wait_for_ram(q) : give_up(q, fault);
+	if (unlikely(q->memory->frames) && lacks_buffers(q, chain)) {
+		if (!must_fail(q))
+			return wait_for_ram(q);
+		q->nr_wanted = 0;
+	}
 	q->s.next_avail++;
 	q->in_flight++;
 	q->chains++;
 	q->last_readable = chain->readable;
 	q->bytes += chain->readable;
 	return 1;
+}
+
+#define LOOK_AHEAD_BUFFERS 512U /* about so many are looked at */
+
+unsigned virtq_look_ahead(struct virtq *q, struct virtq_chain *chain, unsigned max)
+{
+	unsigned ready = 0, buffers = 0, nr = MIN(virtq_waiting(q), max);
+
+	for (unsigned i = 0; i < nr && buffers < LOOK_AHEAD_BUFFERS; i++) {
+		const char *fault = walk(q, chain, (u16)(q->s.next_avail + i));
+
+		if (fault && fault != absent)
+			break; /* virtq_pop() will tell */
+		if (!fault && !lacks_buffers(q, chain))
+			ready += ready == i;
+		buffers += chain->nr_readable + (unsigned)chain->nr_writable;
+	}
+	if (q->is_short)
+		q->nr_wanted = 0; /* later: somebody will ask again */
+	if (q->nr_wanted)
+		q->wants_ram(q->owner);
+	return ready;
 }
 
 void virtq_unpop(struct virtq *q)

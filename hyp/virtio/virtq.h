@@ -7,6 +7,10 @@
  *
  * All functions are called with the lock that the queue belongs to: its device's, or its
  * receive_lock.
+ *
+ * RAM that the guest has given back (mem/guest_frames.h) may be absent. A chain is popped when all
+ * of its RAM is there; else the queue says what it wants, and stands still until virtio_service()
+ * has brought that back, in the VM's own time.
  */
 #ifndef DOPPEL_VIRTQ_H
 #define DOPPEL_VIRTQ_H
@@ -39,6 +43,15 @@ struct virtq_part {
 	u32 split;
 };
 
+/* What becomes of a chain whose RAM is absent, if the machine has none left. */
+enum virtq_absence {
+	VIRTQ_MUST_FAIL, /* it is popped, and what is done with it fails: guest_pin() says 0 */
+	VIRTQ_MUST_WAIT, /* others pop: it stays until there is RAM */
+	VIRTQ_IGNORES,	 /* nobody touches what is in its buffers: they are never brought back */
+};
+
+#define VIRTQ_MAX_WANTED 8U
+
 struct virtq {
 	struct virtq_state s;
 	struct guest_memory *memory;
@@ -48,6 +61,16 @@ struct virtq {
 	bool is_stopping;   /* the driver takes it back: disabled when nothing is in flight */
 	u32 last_readable;  /* bytes of the chain that was popped last */
 	const char *broken; /* what the driver did wrong, NULL: nothing; then it stands still */
+
+	/* RAM that is absent. */
+	enum virtq_absence absence;
+	void (*wants_ram)(
+		void *owner); /* asks for virtio_service(), by which wanted[] comes back */
+	void *owner;
+	u32 wanted[VIRTQ_MAX_WANTED]; /* granules: offsets in guest RAM / RAM_GRANULE */
+	unsigned nr_wanted;	      /* not 0: the queue waits */
+	bool is_short;		      /* during ops->service: the machine has none left */
+
 	u64 chains, bytes, notifications, interrupts; /* counted since creation */
 };
 
@@ -87,14 +110,21 @@ void virtq_stop(struct virtq *q);
 /*
  * Fetches the next chain (2.7.5, 2.7.13): 1, 0 when there is none, -1 when the queue is broken;
  * q->broken says how. Each is pushed later, or put back; the driver cannot have more than s.size of
- * them in flight.
+ * them in flight. When it waits for RAM (q->nr_wanted), there is none.
  */
 int virtq_pop(struct virtq *q, struct virtq_chain *chain);
 
 /* Puts the chain that was popped last back: the device cannot take it now. May be repeated. */
 void virtq_unpop(struct virtq *q);
 
-/* Whether there is a chain to pop. */
+/*
+ * Looks at the chains that come next, at most max, without popping any, and says what RAM of theirs
+ * is wanted. Returns how many can be popped before one that lacks some. chain: to work with.
+ */
+unsigned virtq_look_ahead(struct virtq *q, struct virtq_chain *chain, unsigned max);
+
+/* How many chains there are to pop; whether there is one. */
+u16 virtq_waiting(struct virtq *q);
 bool virtq_has_more(struct virtq *q);
 
 /*

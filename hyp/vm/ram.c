@@ -8,8 +8,7 @@
  * then.
  */
 #include "vm/ram.h"
-#include "core/log.h"
-#include "lib/string.h"
+#include "core/timer.h"
 #include "riscv/io.h"
 
 bool vm_ram_allow_holes(struct vm *vm)
@@ -134,13 +133,19 @@ static void give_page(void *ctx, gpa_t page)
 		vm_ram_release(vm, GPA(ALIGN_DOWN(page.v, RAM_GRANULE)), RAM_GRANULE);
 }
 
-static bool want_page(void *ctx, gpa_t page)
+static bool want_page(void *ctx, gpa_t page, unsigned *budget)
 {
 	struct vm *vm = ctx;
+	u64 offset = offset_of(vm, page);
 	hpa_t hpa;
 
-	frames_want_page(vm->memory.frames, offset_of(vm, page));
-	return frames_populate(vm->memory.frames, offset_of(vm, page), &hpa);
+	frames_want_page(vm->memory.frames, offset);
+	if (frames_is_present(vm->memory.frames, offset))
+		return true;
+	if (!*budget)
+		return false;
+	--*budget;
+	return frames_populate(vm->memory.frames, offset, &hpa);
 }
 
 static void report(void *ctx, gpa_t gpa, u64 size)

@@ -6,6 +6,9 @@
 #include "virtio/balloon.h"
 #include "vm/vm.h"
 
+/* Bytes that may come back for devices, and be cleared, before others may have the hart. */
+#define VM_RAM_BACK_PER_TURN MIB(16)
+
 /* Once, for a VM with a balloon, before it runs. False: no memory. */
 bool vm_ram_allow_holes(struct vm *vm);
 

@@ -56,10 +56,11 @@ static const struct virtio_vm_ops vm_ops = { set_interrupt, ask_for_service };
 bool vm_service_devices(struct vcpu *vcpu)
 {
 	struct vm *vm = vcpu->vm;
+	unsigned budget = VM_RAM_BACK_PER_TURN / RAM_GRANULE;
 	bool done = true;
 
 	for (unsigned i = 0; i < vm->nr_virtio; i++)
-		done &= virtio_service(vm->virtio[i]);
+		done &= virtio_service(vm->virtio[i], &budget);
 	return done;
 }
 

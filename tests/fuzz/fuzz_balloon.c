@@ -21,9 +21,10 @@ static void give_page(void *vm, gpa_t page)
 	fuzz_check(!on_its_way, "one batch after the other");
 }
 
-static bool want_page(void *vm, gpa_t page)
+static bool want_page(void *vm, gpa_t page, unsigned *budget)
 {
 	(void)vm;
+	(void)budget;
 	check_ram(page.v, KIB(4));
 	return !is_scarce;
 }

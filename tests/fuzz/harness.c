@@ -496,7 +496,7 @@ static void do_step(struct run *run, const struct fuzz_step *step)
 	case FUZZ_NOTIFY: notify(run, step->a); break;
 	case FUZZ_SETUP: set_up(run, step); break;
 	case FUZZ_RESET: reset(run, step); break;
-	case FUZZ_SERVICE: virtio_service(run->device); break;
+	case FUZZ_SERVICE: virtio_service(run->device, &(unsigned){ 8 }); break;
 	case FUZZ_EVENT:
 		if (run->target->event)
 			run->target->event(run->device, step);
@@ -512,7 +512,7 @@ static void serve(struct run *run)
 	for (unsigned i = 0; i < 4 && is_service_asked_for; i++) {
 		is_service_asked_for = false;
 		work = 0;
-		virtio_service(run->device);
+		virtio_service(run->device, &(unsigned){ 8 });
 	}
 	fuzz_check(!run->device->lock.is_locked, "the device's lock is free between two exits");
 	fuzz_check(!run->device->receive_lock || !run->device->receive_lock->is_locked,

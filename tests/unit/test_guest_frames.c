@@ -98,11 +98,59 @@ static void a_pin_ends_where_the_machines_ram_is_elsewhere(void **state)
 	(void)state;
 	leave(1);
 	leave(3);
-	assert_int_equal(guest_pin(&memory, GPA(START + 3 * RAM_GRANULE), 8, &hpa), 8);
-	guest_unpin(&memory, GPA(START + 3 * RAM_GRANULE), 8);
+	assert_true(guest_bring_back(&memory, GPA(START + 3 * RAM_GRANULE), 8));
+	assert_true(guest_bring_back(&memory, GPA(START + RAM_GRANULE), 8));
 	size = guest_pin(&memory, GPA(START), SIZE, &hpa);
 	assert_true(size >= RAM_GRANULE && size < SIZE);
 	guest_unpin(&memory, GPA(START), size);
+}
+
+/* Whoever's time it is: nothing is cleared for a pin. */
+static void a_pin_brings_nothing_back(void **state)
+{
+	hpa_t hpa;
+
+	(void)state;
+	leave(1);
+	assert_int_equal(guest_pin(&memory, GPA(START + RAM_GRANULE + 8), 8, &hpa), 0);
+	assert_int_equal(guest_pin(&memory, GPA(START), 2 * RAM_GRANULE, &hpa), RAM_GRANULE);
+	assert_int_equal(ram_pool_free(), RAM_GRANULE);
+	guest_unpin(&memory, GPA(START), RAM_GRANULE);
+	assert_true(guest_bring_back(&memory, GPA(START + RAM_GRANULE + 8), 8));
+	assert_int_equal(ram_pool_free(), 0);
+	assert_int_equal(guest_pin(&memory, GPA(START + RAM_GRANULE + 8), 8, &hpa), 8);
+	guest_unpin(&memory, GPA(START + RAM_GRANULE + 8), 8);
+}
+
+static void a_pin_keeps_what_is_leaving(void **state)
+{
+	hpa_t hpa;
+
+	(void)state;
+	assert_true(frames_is_present(memory.frames, RAM_GRANULE));
+	assert_true(frames_take_out(memory.frames, RAM_GRANULE));
+	assert_false(frames_is_present(memory.frames, RAM_GRANULE));
+	assert_int_equal(guest_pin(&memory, GPA(START + RAM_GRANULE), 8, &hpa), 8);
+	assert_true(frames_is_present(memory.frames, RAM_GRANULE));
+	frames_let_go(memory.frames, RAM_GRANULE);
+	assert_int_equal(guest_memory_present(&memory), SIZE);
+	guest_unpin(&memory, GPA(START + RAM_GRANULE), 8);
+	leave(1);
+	assert_false(frames_is_present(memory.frames, RAM_GRANULE));
+}
+
+/* All granules that it touches, and no others. */
+static void a_range_is_brought_back(void **state)
+{
+	(void)state;
+	for (u64 i = 0; i < GRANULES; i++)
+		leave(i);
+	assert_true(guest_bring_back(&memory, GPA(START + 2 * RAM_GRANULE - 1), 2));
+	assert_int_equal(ram_pool_free(), 2 * RAM_GRANULE);
+	assert_true(frames_is_present(memory.frames, RAM_GRANULE));
+	assert_true(frames_is_present(memory.frames, 2 * RAM_GRANULE));
+	assert_true(guest_bring_back(&memory, GPA(START + SIZE - 1), 2)); /* no RAM: nothing */
+	assert_int_equal(ram_pool_free(), 2 * RAM_GRANULE);
 }
 
 static void without_ram_left_a_hole_stays_one(void **state)
@@ -118,6 +166,7 @@ static void without_ram_left_a_hole_stays_one(void **state)
 	assert_false(guest_write(&memory, GPA(START + RAM_GRANULE - 4), &value, 4));
 	assert_int_equal(guest_pin(&memory, GPA(START + 8), 8, &hpa), 0);
 	assert_false(frames_populate(memory.frames, 0, &hpa));
+	assert_false(guest_bring_back(&memory, GPA(START), SIZE));
 	ram_pool_give_back(pieces, 1);
 	assert_true(frames_populate(memory.frames, 0, &hpa));
 }
@@ -149,6 +198,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_is_pinned_stays, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_pin_ends_where_the_machines_ram_is_elsewhere,
 						setup, teardown),
+		cmocka_unit_test_setup_teardown(a_pin_brings_nothing_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_pin_keeps_what_is_leaving, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_range_is_brought_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(without_ram_left_a_hole_stays_one, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_granule_is_given_when_its_last_page_is, setup,
 						teardown),

@@ -806,17 +806,17 @@ static void a_reset_waits_until_the_device_is_quiet(void **state)
 	assert_int_not_equal(f->config[0], 0);
 	virtio_ask_for_service(&f->device);
 	assert_int_equal(f->requests, 1);
-	assert_false(virtio_service(&f->device));
+	assert_false(virtio_service(&f->device, &(unsigned){ 8 }));
 	assert_false(virtio_device_reset(&f->device));
 	assert_int_equal(f->resets, resets);
 	assert_int_equal(f->services, 0);
 
 	f->is_busy = false;
-	assert_true(virtio_service(&f->device));
+	assert_true(virtio_service(&f->device, &(unsigned){ 8 }));
 	assert_int_equal(f->resets, resets + 1);
 	assert_false(f->device.is_resetting);
 	assert_int_equal(read32(f, R(STATUS)), 0);
-	assert_true(virtio_service(&f->device));
+	assert_true(virtio_service(&f->device, &(unsigned){ 8 }));
 	assert_int_equal(f->resets, resets + 1);
 	go_live(f, 0);
 }
@@ -825,13 +825,13 @@ static void service_comes_when_it_is_asked_for(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_true(virtio_service(&f->device));
+	assert_true(virtio_service(&f->device, &(unsigned){ 8 }));
 	assert_int_equal(f->services, 0);
 	virtio_ask_for_service(&f->device);
 	virtio_ask_for_service(&f->device);
 	assert_int_equal(f->requests, 2); /* a vCPU that was asked may have gone off */
-	assert_true(virtio_service(&f->device));
-	assert_true(virtio_service(&f->device));
+	assert_true(virtio_service(&f->device, &(unsigned){ 8 }));
+	assert_true(virtio_service(&f->device, &(unsigned){ 8 }));
 	assert_int_equal(f->services, 1);
 }
 
@@ -927,7 +927,7 @@ static void what_a_device_does_not_need_may_be_missing(void **state)
 			write32(f, offset, 1);
 	}
 	virtio_ask_for_service(&f->device);
-	assert_true(virtio_service(&f->device));
+	assert_true(virtio_service(&f->device, &(unsigned){ 8 }));
 	write32(f, R(STATUS), 0);
 	assert_int_equal(read32(f, R(STATUS)), 0);
 	virtio_device_init(&f->device, &ops, FEATURES, 3);

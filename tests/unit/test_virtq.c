@@ -671,7 +671,7 @@ static void queues_that_are_not_there(void **state)
 	virtq_disable(&f->q);
 	for (hole = QUEUE; hole <= QUEUE + KIB(8); hole += KIB(4)) {
 		assert_false(virtq_enable(&f->q));
-		assert_string_equal(f->q.broken, "queue outside RAM");
+		assert_string_equal(f->q.broken, "queue in RAM that is gone");
 		assert_int_equal(count_pins(), 0);
 	}
 	place(f, 256, RAM_SPLIT - 64, QUEUE, QUEUE + KIB(4));

@@ -70,6 +70,8 @@ UNIT_CFLAGS_virtq := -DWINDOW_BASE=0UL \
 	-Wl,--wrap=guest_memory_contains,--wrap=guest_pin,--wrap=guest_unpin
 UNIT_virtio_device := hyp/virtio/device.c hyp/virtio/virtq.c $(GUEST_MEMORY)
 UNIT_CFLAGS_virtio_device := -DWINDOW_BASE=0UL
+UNIT_absent_ram := $(wildcard hyp/virtio/*.c) hyp/core/rate_limit.c $(GUEST_MEMORY)
+UNIT_CFLAGS_absent_ram := -DWINDOW_BASE=0UL -Wl,--wrap=guest_bring_back
 UNIT_offload := hyp/net/offload.c hyp/net/frame.c
 UNIT_coalesce := hyp/net/coalesce.c hyp/net/offload.c hyp/net/frame.c
 UNIT_dhcp := hyp/net/dhcp.c hyp/net/frame.c
