@@ -30,25 +30,10 @@ static __attribute__((noinline)) exit_action_t refuse(struct vcpu *vcpu, u64 ins
 	return access_fault(vcpu, insn_faults_as_store((u32)insn));
 }
 
-/* How long a vCPU waits for RAM that its guest gave back and now wants again. */
-#define RAM_PATIENCE_NS 10000000000UL
-/* One that has not come back for so long does not wait any more: it was reset, paused, ended. */
-#define RAM_WAIT_GAP_NS 1000000000UL
-
 static exit_action_t wait_for_ram(struct vcpu *vcpu)
 {
-	struct vm *vm = vcpu->vm;
-	u64 now = time_now();
-
-	if (!vm->ram.short_since || now - vm->ram.short_seen > time_from_ns(RAM_WAIT_GAP_NS))
-		vm->ram.short_since = now;
-	vm->ram.short_seen = now;
-	if (now - vm->ram.short_since > time_from_ns(RAM_PATIENCE_NS)) {
-		vm_kill(vm,
-			"it needs memory that it gave back, and the machine has none left; give "
-			"it more (./doppel run --host-memory) or take its balloon away");
+	if (!vm_ram_wait(vcpu->vm))
 		return EXIT_LEAVE;
-	}
 	vcpu_request(vcpu, REQUEST_RELOAD); /* others may run, and give memory back */
 	return EXIT_RESUME;
 }
@@ -59,7 +44,7 @@ static __attribute__((noinline)) bool fill_hole(struct vcpu *vcpu, gpa_t gpa, ex
 	case RAM_NOT_THERE: return false;
 	case RAM_IS_SHORT: *action = wait_for_ram(vcpu); return true;
 	default:
-		vcpu->vm->ram.short_since = 0;
+		vm_ram_is_back(vcpu->vm);
 		/* The hart may still hold that nothing was mapped there (section 19.3.2). */
 		hfence_gvma_gpa(gpa);
 		*action = EXIT_RESUME;

@@ -62,14 +62,16 @@ static void stop(struct vcpu *vcpu)
 /* What comes before the first instruction is done in the VM's own time, and turns. */
 static enum fate boot(struct vcpu *vcpu)
 {
+	enum boot_step step;
+
 	sched_begin_slice(vcpu);
-	while (!vm_boot_step(vcpu->vm)) {
+	while ((step = vm_boot_step(vcpu->vm)) != BOOT_IS_DONE) {
 		interrupts_handle_pending();
 		if (vcpu_must_stop(vcpu))
 			return IS_OFF;
 		if (vm_is_held(vcpu->vm))
 			return IS_HELD;
-		if (sched_should_yield(vcpu))
+		if (step == BOOT_WAITS || sched_should_yield(vcpu))
 			return TURN_IS_OVER;
 	}
 	return GOES_ON;

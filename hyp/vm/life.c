@@ -10,6 +10,7 @@
 #include "vcpu/interrupts.h"
 #include "vm/devices.h"
 #include "vm/guest_dt.h"
+#include "vm/ram.h"
 #include "vm/virtio.h"
 #include "vm/vm.h"
 
@@ -77,64 +78,91 @@ const char *vm_start(struct vm *vm)
 	return vm->state == VM_PAUSED ? "it is paused; resume it" : "it is running already";
 }
 
-static bool write_device_tree(struct vm *vm)
+enum tree { TREE_IS_WRITTEN, TREE_TOO_LARGE, TREE_NO_RAM };
+
+static enum tree write_device_tree(struct vm *vm)
 {
 	static u8 tree[LOAD_DEVICE_TREE_SIZE];
 	static struct spinlock tree_lock;
 	const struct loaded *plan = &vm->boot.plan;
+	enum tree result = TREE_TOO_LARGE;
 	int size;
 
+	/* First, and not with the lock, for which others wait. */
+	if (!guest_bring_back(&vm->memory, plan->device_tree, sizeof(tree)))
+		return TREE_NO_RAM;
 	spin_lock(&tree_lock);
 	size = guest_dt_write(&vm->description, vm->memory.start, plan, vcpu_features.isa, tree,
 			      sizeof(tree));
 	if (size > 0)
-		guest_write(&vm->memory, plan->device_tree, tree, (u64)size);
+		result = guest_write(&vm->memory, plan->device_tree, tree, (u64)size)
+				 ? TREE_IS_WRITTEN
+				 : TREE_NO_RAM;
 	spin_unlock(&tree_lock);
-	return size > 0;
+	return result;
 }
 
-static void end_boot(struct vm *vm)
+/* RAM is missing that the guest that ran before gave back. */
+static enum boot_step boot_waits(struct vm *vm)
+{
+	(void)vm_ram_wait(vm); /* a VM that is killed is told to stop */
+	return BOOT_WAITS;
+}
+
+static enum boot_step end_boot(struct vm *vm)
 {
 	struct vcpu *first = vm->vcpus[0];
 
-	if (!write_device_tree(vm)) {
+	switch (write_device_tree(vm)) {
+	case TREE_NO_RAM: return boot_waits(vm);
+	case TREE_TOO_LARGE:
 		vm_kill(vm, "the device tree of its machine does not fit into 64 KiB; shorten its "
 			    "bootargs, or give it fewer vCPUs");
-		return;
+		return BOOT_IS_DONE;
+	case TREE_IS_WRITTEN: break;
 	}
 	vcpu_set_entry(first, vm->boot.plan.entry.v, vm->boot.plan.device_tree.v);
 	vm->boot.is_pending = false;
+	vm_ram_is_back(vm);
+	return BOOT_IS_DONE;
 }
 
-bool vm_boot_step(struct vm *vm)
+static enum boot_step clear_piece(struct vm *vm)
+{
+	struct vm_boot *boot = &vm->boot;
+	u64 piece = MIN(boot->to_clear - boot->cleared, LOAD_PIECE);
+
+	if (!guest_clear(&vm->memory, GPA(vm->memory.start.v + boot->cleared), piece))
+		return boot_waits(vm);
+	boot->cleared += piece;
+	return BOOT_GOES_ON;
+}
+
+enum boot_step vm_boot_step(struct vm *vm)
 {
 	struct vm_boot *boot = &vm->boot;
 
 	if (!boot->is_pending)
-		return true;
+		return BOOT_IS_DONE;
 	/* What the guest that ran before has begun may still read and write this RAM. */
 	if (!vm_virtio_reset(vm))
-		return false;
-	if (boot->cleared < boot->to_clear) {
-		u64 piece = MIN(boot->to_clear - boot->cleared, LOAD_PIECE);
-
-		guest_clear(&vm->memory, GPA(vm->memory.start.v + boot->cleared), piece);
-		boot->cleared += piece;
-		return false;
-	}
+		return BOOT_GOES_ON;
+	if (boot->cleared < boot->to_clear)
+		return clear_piece(vm);
 	vm->ram_is_foreign = false;
 	if (boot->progress.copy == 0 && boot->progress.done == 0) {
 		const char *problem = load_plan(&vm->description, vm->memory.start, &boot->plan);
 
 		if (problem) {
 			vm_kill(vm, "%s", problem);
-			return true;
+			return BOOT_IS_DONE;
 		}
 	}
-	if (load_step(&vm->description, &vm->memory, &boot->plan, &boot->progress))
-		return false;
-	end_boot(vm);
-	return true;
+	switch (load_step(&vm->description, &vm->memory, &boot->plan, &boot->progress)) {
+	case LOAD_GOES_ON: return BOOT_GOES_ON;
+	case LOAD_NO_RAM: return boot_waits(vm);
+	default: return end_boot(vm);
+	}
 }
 
 long vm_start_vcpu(struct vm *vm, unsigned index, u64 pc, u64 opaque)

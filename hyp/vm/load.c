@@ -181,27 +181,31 @@ static bool copy_number(const struct vm_description *d, const struct loaded *loa
 	return index <= nr_segments;
 }
 
-bool load_step(const struct vm_description *d, const struct guest_memory *memory,
-	       const struct loaded *loaded, struct load_progress *progress)
+enum load_result load_step(const struct vm_description *d, const struct guest_memory *memory,
+			   const struct loaded *loaded, struct load_progress *progress)
 {
 	struct copy copy;
 	u64 done = progress->done, piece;
+	bool has_ram;
 	gpa_t at;
 
 	if (!copy_number(d, loaded, progress->copy, &copy))
-		return false;
+		return LOAD_DONE;
 	at = GPA(copy.to.v + done);
 	if (done < MIN(copy.file_size, copy.memory_size)) {
 		piece = MIN(copy.file_size - done, LOAD_PIECE);
-		guest_write(memory, at, copy.from + done, piece);
+		has_ram = guest_write(memory, at, copy.from + done, piece);
 	} else {
 		piece = MIN(copy.memory_size - done, LOAD_PIECE);
-		guest_clear(memory, at, piece);
+		has_ram = guest_clear(memory, at, piece);
 	}
+	/* Of segments without a byte the address was not checked. */
+	if (!has_ram && piece)
+		return LOAD_NO_RAM;
 	progress->done += piece;
 	if (progress->done >= copy.memory_size) {
 		progress->copy++;
 		progress->done = 0;
 	}
-	return true;
+	return LOAD_GOES_ON;
 }

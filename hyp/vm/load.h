@@ -29,12 +29,18 @@ struct load_progress {
 	u64 done;      /* bytes of it */
 };
 
+enum load_result {
+	LOAD_DONE,    /* nothing was left to copy */
+	LOAD_GOES_ON, /* call it again */
+	LOAD_NO_RAM,  /* the same: RAM that the guest gave back has not come back yet */
+};
+
 /*
- * Copies a piece of kernel and initrd, at most LOAD_PIECE bytes, to where load_plan() said; to be
- * called until it is false: nothing was left to copy. All of it takes long, and others wait.
+ * Copies a piece of kernel and initrd, at most LOAD_PIECE bytes, to where load_plan() said. All of
+ * it takes long, and others wait.
  */
 #define LOAD_PIECE KIB(256)
-bool load_step(const struct vm_description *d, const struct guest_memory *memory,
-	       const struct loaded *loaded, struct load_progress *progress);
+enum load_result load_step(const struct vm_description *d, const struct guest_memory *memory,
+			   const struct loaded *loaded, struct load_progress *progress);
 
 #endif

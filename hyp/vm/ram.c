@@ -123,6 +123,30 @@ enum vm_ram_fault vm_ram_fault(struct vm *vm, gpa_t gpa)
 	return result;
 }
 
+/* How long a VM waits for RAM that its guest gave back and now wants again. */
+#define PATIENCE_NS 10000000000UL
+/* One that has not come back for so long does not wait any more: it was reset, paused, ended. */
+#define WAIT_GAP_NS 1000000000UL
+
+bool vm_ram_wait(struct vm *vm)
+{
+	u64 now = time_now();
+
+	if (!vm->ram.short_since || now - vm->ram.short_seen > time_from_ns(WAIT_GAP_NS))
+		vm->ram.short_since = now;
+	vm->ram.short_seen = now;
+	if (now - vm->ram.short_since <= time_from_ns(PATIENCE_NS))
+		return true;
+	vm_kill(vm, "it needs memory that it gave back, and the machine has none left; give it "
+		    "more (./doppel run --host-memory) or take its balloon away");
+	return false;
+}
+
+void vm_ram_is_back(struct vm *vm)
+{
+	vm->ram.short_since = 0;
+}
+
 /* What a balloon does with the VM's RAM. */
 
 static void give_page(void *ctx, gpa_t page)

@@ -34,6 +34,14 @@ enum vm_ram_fault {
 /* The guest touched an address that is not mapped. On the vCPU's hart. */
 enum vm_ram_fault vm_ram_fault(struct vm *vm, gpa_t gpa);
 
+/*
+ * The VM needs RAM that it gave back, and the machine has none: the vCPU tries again in a later
+ * turn, in which others may have given some. False: it has for 10 s; the VM is killed, with a
+ * reason. vm_ram_is_back(): it has got it.
+ */
+bool vm_ram_wait(struct vm *vm);
+void vm_ram_is_back(struct vm *vm);
+
 /* For the VM's balloon; its ctx is the struct vm. */
 extern const struct virtio_balloon_ops vm_ram_balloon_ops;
 

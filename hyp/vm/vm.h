@@ -180,11 +180,14 @@ void vm_kill(struct vm *vm, const char *fmt, ...) __attribute__((format(printf, 
  */
 long vm_start_vcpu(struct vm *vm, unsigned index, u64 pc, u64 opaque);
 
-/*
- * Does a piece of what is left to do before the first instruction. True: all is done. On the hart
- * that vCPU 0 has, not loaded.
- */
-bool vm_boot_step(struct vm *vm);
+enum boot_step {
+	BOOT_IS_DONE,
+	BOOT_GOES_ON, /* call it again */
+	BOOT_WAITS,   /* the same, in a later turn */
+};
+
+/* Does a piece of what is left to do before the first instruction. On vCPU 0's hart, not loaded. */
+enum boot_step vm_boot_step(struct vm *vm);
 
 /* A vCPU has left the scheduler. Returns true when it was the last: then call vm_finish(). */
 bool vm_vcpu_is_off(struct vcpu *vcpu);

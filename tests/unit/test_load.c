@@ -80,9 +80,10 @@ static void load_all(const struct vm_description *d, struct fixture *f)
 {
 	struct load_progress progress = { 0 };
 
-	for (steps = 0; load_step(d, &f->memory, &f->loaded, &progress); steps++)
+	for (steps = 0; load_step(d, &f->memory, &f->loaded, &progress) == LOAD_GOES_ON; steps++)
 		;
-	assert_false(load_step(d, &f->memory, &f->loaded, &progress)); /* and so it stays */
+	/* And so it stays. */
+	assert_int_equal(load_step(d, &f->memory, &f->loaded, &progress), LOAD_DONE);
 }
 
 static bool is_zero(const u8 *bytes, size_t size)
@@ -548,6 +549,40 @@ static void damaged_images_are_refused_or_safe(void **state)
 	assert_true(loaded > 3000 && refused > 3000);
 }
 
+/* RAM that the guest before gave back, and that the machine has not now: nothing is left out. */
+static void what_finds_no_ram_is_copied_later(void **state)
+{
+	struct fixture *f = *state;
+	u8 kernel[1000], *ram = aligned_alloc(RAM_GRANULE, MEMORY_SIZE);
+	struct load_progress progress = { 0 };
+	struct ram_piece others[RAM_MAX_PIECES];
+	enum load_result result;
+
+	memset(kernel, 0x5a, sizeof(kernel));
+	set_kernel(f, kernel, sizeof(kernel));
+	ram_pool_add(HPA((u64)ram), MEMORY_SIZE);
+	assert_true(guest_memory_take(&f->memory, GPA(RAM), MEMORY_SIZE));
+	assert_true(guest_memory_allow_holes(&f->memory));
+	assert_null(load_plan(&f->d, GPA(RAM), &f->loaded));
+	assert_int_equal(f->loaded.entry.v, RAM + RAM_GRANULE);
+	assert_true(frames_take_out(f->memory.frames, RAM_GRANULE));
+	frames_let_go(f->memory.frames, RAM_GRANULE);
+	assert_int_equal(ram_pool_take(RAM_GRANULE, others), 1);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(load_step(&f->d, &f->memory, &f->loaded, &progress), LOAD_NO_RAM);
+	ram_pool_give_back(others, 1);
+	do {
+		result = load_step(&f->d, &f->memory, &f->loaded, &progress);
+	} while (result == LOAD_GOES_ON);
+	assert_int_equal(result, LOAD_DONE);
+	assert_true(guest_read(&f->memory, f->loaded.entry, kernel, sizeof(kernel)));
+	for (size_t i = 0; i < sizeof(kernel); i++)
+		assert_int_equal(kernel[i], 0x5a);
+	guest_memory_give_back(&f->memory);
+	assert_int_equal(ram_pool_take(MEMORY_SIZE, others), 1);
+	free(ram);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -565,6 +600,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(images_of_every_length_are_safe, setup, teardown),
 		cmocka_unit_test_setup_teardown(damaged_images_are_refused_or_safe, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(what_finds_no_ram_is_copied_later, setup, teardown),
 	};
 
 	return RUN_TESTS(tests);
