@@ -25,7 +25,9 @@ static exit_action_t write(struct vcpu *vcpu)
 	if (!get_buffer(vcpu, &gpa, &size))
 		return sbi_error(vcpu, SBI_ERR_INVALID_PARAM);
 	size = MIN(size, CHUNK);
-	guest_read(vcpu->memory, gpa, bytes, size);
+	if (!guest_read(vcpu->memory, gpa, bytes,
+			size)) /* the guest gave it back, and it is gone */
+		return sbi_error(vcpu, SBI_ERR_FAILED);
 	while (count < size && console_put(&vcpu->vm->console, bytes[count]))
 		count++;
 	return sbi_return(vcpu, SBI_SUCCESS, count);
@@ -39,7 +41,11 @@ static exit_action_t read(struct vcpu *vcpu)
 
 	if (!get_buffer(vcpu, &gpa, &size))
 		return sbi_error(vcpu, SBI_ERR_INVALID_PARAM);
-	while (count < MIN(size, CHUNK) && console_get(&vcpu->vm->console, &bytes[count]))
+	size = MIN(size, CHUNK);
+	/* Before anything is taken that then could not be given. */
+	if (!guest_bring_back(vcpu->memory, gpa, size))
+		return sbi_error(vcpu, SBI_ERR_FAILED);
+	while (count < size && console_get(&vcpu->vm->console, &bytes[count]))
 		count++;
 	guest_write(vcpu->memory, gpa, bytes, count);
 	return sbi_return(vcpu, SBI_SUCCESS, count);
