@@ -5,6 +5,7 @@
 
 #include "core/timer.h"
 #include "core/trace.h"
+#include "lib/spinlock.h"
 #include "lib/types.h"
 #include "platform/qemu-virt/machine.h"
 
@@ -44,6 +45,8 @@ struct hart {
 	struct timer slice;
 
 	struct hart *kicked; /* the one that this has kicked last, or NULL */
+	u32 kick_locks;	     /* taken by hart_lock() */
+	u32 due_kicks;	     /* a bit for each hart that is to be kicked when it has none */
 
 	u64 vmid_generation; /* of the last HFENCE.GVMA of all VMIDs */
 
@@ -67,5 +70,26 @@ static inline struct hart *this_hart(void)
 
 /* Raises an inter-processor interrupt on a hart: it leaves its guest and looks at its requests. */
 void hart_kick(struct hart *hart);
+void hart_send_due_kicks(void);
+
+/*
+ * For locks that others want often, and under which harts are kicked: until it is released kicks
+ * wait. Sending one is a call of the firmware, and on QEMU may take as long as the emulator works
+ * on something else.
+ */
+static inline void hart_lock(struct spinlock *lock)
+{
+	this_hart()->kick_locks++;
+	spin_lock(lock);
+}
+
+static inline void hart_unlock(struct spinlock *lock)
+{
+	struct hart *self = this_hart();
+
+	spin_unlock(lock);
+	if (--self->kick_locks == 0 && unlikely(self->due_kicks))
+		hart_send_due_kicks();
+}
 
 #endif

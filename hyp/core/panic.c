@@ -6,6 +6,7 @@
 #include "lib/format.h"
 #include "riscv/cause.h"
 #include "riscv/csr.h"
+#include "riscv/firmware.h"
 #include "riscv/io.h"
 
 static u32 panicking; /* harts that panic; the first one tells the story */
@@ -27,7 +28,7 @@ static void stop_other_harts(void)
 {
 	for_each_hart (hart) {
 		if (hart != this_hart() && hart->online)
-			hart_kick(hart);
+			firmware_send_ipi(hart->id); /* at once, whatever lock is held */
 	}
 }
 

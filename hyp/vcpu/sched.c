@@ -216,9 +216,9 @@ static void wake(struct vcpu *vcpu)
 
 void sched_start(struct vcpu *vcpu)
 {
-	spin_lock(&lock);
+	hart_lock(&lock);
 	wake(vcpu);
-	spin_unlock(&lock);
+	hart_unlock(&lock);
 }
 
 void sched_notify_running(struct vcpu *vcpu)
@@ -240,10 +240,10 @@ void sched_notify(struct vcpu *vcpu)
 	sched_notify_running(vcpu);
 	if (__atomic_load_n(&vcpu->hart, __ATOMIC_RELAXED))
 		return;
-	spin_lock(&lock);
+	hart_lock(&lock);
 	if (vcpu->state == VCPU_BLOCKED || (vcpu->state == VCPU_HELD && vcpu_must_stop(vcpu)))
 		wake(vcpu);
-	spin_unlock(&lock);
+	hart_unlock(&lock);
 }
 
 /* Lock held. */
@@ -288,7 +288,7 @@ static bool has_work(const struct hart *hart)
  */
 static void stop_idling(struct hart *hart)
 {
-	spin_lock(&lock);
+	hart_lock(&lock);
 	hart->idle = false;
 	for_each_hart (other) {
 		list_for_each (link, &other->runnable) {
@@ -298,7 +298,7 @@ static void stop_idling(struct hart *hart)
 				announce_contention(vcpu);
 		}
 	}
-	spin_unlock(&lock);
+	hart_unlock(&lock);
 }
 
 struct vcpu *sched_pick(void)
@@ -307,10 +307,10 @@ struct vcpu *sched_pick(void)
 	struct vcpu *vcpu = NULL;
 
 	while (!has_work(hart)) {
-		spin_lock(&lock);
+		hart_lock(&lock);
 		vcpu = take_best(hart);
 		hart->idle = !vcpu;
-		spin_unlock(&lock);
+		hart_unlock(&lock);
 		if (vcpu)
 			break;
 		/* Work that comes now brings an interrupt with it, which ends the wait. */
@@ -345,32 +345,32 @@ static void leave_hart(struct vcpu *vcpu, enum vcpu_state state)
 
 void sched_yield(struct vcpu *vcpu)
 {
-	spin_lock(&lock);
+	hart_lock(&lock);
 	leave_hart(vcpu, VCPU_RUNNABLE);
 	put_into_queue(vcpu, vcpu->state_since);
-	spin_unlock(&lock);
+	hart_unlock(&lock);
 }
 
 void sched_block(struct vcpu *vcpu, u64 deadline)
 {
 	if (deadline != TIME_NEVER)
 		timer_start(&vcpu->wakeup, deadline);
-	spin_lock(&lock);
+	hart_lock(&lock);
 	leave_hart(vcpu, VCPU_BLOCKED);
 	fence_full();
 	if (__atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED))
 		wake(vcpu);
-	spin_unlock(&lock);
+	hart_unlock(&lock);
 }
 
 void sched_hold(struct vcpu *vcpu, const u32 *held)
 {
-	spin_lock(&lock);
+	hart_lock(&lock);
 	leave_hart(vcpu, VCPU_HELD);
 	fence_full();
 	if (vcpu_must_stop(vcpu) || !__atomic_load_n(held, __ATOMIC_RELAXED))
 		wake(vcpu);
-	spin_unlock(&lock);
+	hart_unlock(&lock);
 }
 
 /* Lock held. */
@@ -397,10 +397,10 @@ bool sched_hold_waiting(struct vcpu *vcpu, const u32 *held)
 {
 	bool done;
 
-	spin_lock(&lock);
+	hart_lock(&lock);
 	done = __atomic_load_n(held, __ATOMIC_RELAXED) && !vcpu_must_stop(vcpu) &&
 	       take_out(vcpu, VCPU_HELD);
-	spin_unlock(&lock);
+	hart_unlock(&lock);
 	return done;
 }
 
@@ -408,25 +408,25 @@ bool sched_stop_waiting(struct vcpu *vcpu)
 {
 	bool done;
 
-	spin_lock(&lock);
+	hart_lock(&lock);
 	done = take_out(vcpu, VCPU_OFF);
-	spin_unlock(&lock);
+	hart_unlock(&lock);
 	return done;
 }
 
 void sched_unhold(struct vcpu *vcpu)
 {
-	spin_lock(&lock);
+	hart_lock(&lock);
 	if (vcpu->state == VCPU_HELD)
 		wake(vcpu);
-	spin_unlock(&lock);
+	hart_unlock(&lock);
 }
 
 void sched_stop(struct vcpu *vcpu)
 {
-	spin_lock(&lock);
+	hart_lock(&lock);
 	leave_hart(vcpu, VCPU_OFF);
-	spin_unlock(&lock);
+	hart_unlock(&lock);
 }
 
 static void set_wfi_trap(bool enable)
@@ -454,9 +454,9 @@ void sched_begin_slice(struct vcpu *vcpu)
 
 void sched_end_slice(struct vcpu *vcpu)
 {
-	spin_lock(&lock);
+	hart_lock(&lock);
 	policy_yield(&vcpu->member);
-	spin_unlock(&lock);
+	hart_unlock(&lock);
 	this_hart()->slice_is_over = true;
 }
 
@@ -467,14 +467,14 @@ static bool others_go_first(struct vcpu *vcpu)
 	const struct vcpu *best;
 	bool yields;
 
-	spin_lock(&lock);
+	hart_lock(&lock);
 	hart->chosen_at = time_now();
 	charge(vcpu, hart->chosen_at);
 	best = find_best(hart);
 	hart->contended = best != NULL;
 	yields = vcpu->member.group->is_throttled || !may_run_on(vcpu, hart) ||
 		 (best && policy_goes_before(&best->member, &vcpu->member));
-	spin_unlock(&lock);
+	hart_unlock(&lock);
 	return yields;
 }
 
@@ -523,7 +523,7 @@ static void refill_expired(struct timer *timer)
 	struct sched_vm *vm = container_of(timer, struct sched_vm, refill);
 	u64 now;
 
-	spin_lock(&lock);
+	hart_lock(&lock);
 	now = time_now(); /* not before those who had the lock charged up to their now */
 	policy_refill(&vm->group, now);
 	if (vm->group.is_throttled) {
@@ -538,14 +538,14 @@ static void refill_expired(struct timer *timer)
 			}
 		}
 	}
-	spin_unlock(&lock);
+	hart_unlock(&lock);
 }
 
 void sched_init_vm(struct sched_vm *vm, u32 weight, u32 cap)
 {
-	spin_lock(&lock);
+	hart_lock(&lock);
 	policy_init_group(&vm->group, weight, cap, time_now());
-	spin_unlock(&lock);
+	hart_unlock(&lock);
 	vm->refill.expired = refill_expired;
 }
 
@@ -556,10 +556,10 @@ void sched_forget_vm(struct sched_vm *vm)
 
 void sched_set_weight(struct sched_vm *vm, u32 weight)
 {
-	spin_lock(&lock);
+	hart_lock(&lock);
 	charge_running(time_now());
 	policy_set_weight(&vm->group, weight);
-	spin_unlock(&lock);
+	hart_unlock(&lock);
 }
 
 /* Its vCPUs see it at the end of their slices; those without a slice are made to look. */
@@ -577,21 +577,21 @@ void sched_set_cap(struct sched_vm *vm, u32 cap)
 {
 	u64 now;
 
-	spin_lock(&lock);
+	hart_lock(&lock);
 	now = time_now();
 	policy_set_cap(&vm->group, cap, now);
 	look_at_slices(vm);
 	/* If it was throttled, it is no more. Under the lock: charge() starts this timer, too. */
 	timer_start(&vm->refill, now);
-	spin_unlock(&lock);
+	hart_unlock(&lock);
 }
 
 void sched_set_affinity(struct vcpu *vcpu, u32 set)
 {
-	spin_lock(&lock);
+	hart_lock(&lock);
 	vcpu->affinity = set;
 	if (vcpu->state == VCPU_RUNNABLE)
 		offer(vcpu, time_now());
 	look_at_slices(vcpu->sched_vm);
-	spin_unlock(&lock);
+	hart_unlock(&lock);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The virtio devices of a VM: which it has, and how they reach it. */
 #include "vm/virtio.h"
+#include "core/hart.h"
 #include "core/timer.h"
 #include "lib/format.h"
 #include "lib/string.h"
@@ -20,11 +21,11 @@ static void set_interrupt(struct virtio_device *device, u32 set, u32 clear)
 	struct vm *vm = device->vm;
 	u32 status;
 
-	spin_lock(&vm->lock);
+	hart_lock(&vm->lock);
 	status = (device->s.interrupt_status | set) & ~clear;
 	__atomic_store_n(&device->s.interrupt_status, status, __ATOMIC_RELAXED);
 	vplic_set_level(&vm->vplic, device->irq, status != 0);
-	spin_unlock(&vm->lock);
+	hart_unlock(&vm->lock);
 }
 
 /* Who does it: the first vCPU that is on. A VM whose vCPUs are all off asks for nothing. */
