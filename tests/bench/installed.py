@@ -4,7 +4,7 @@ Part of the benchmark report: what the installed Debian does under Doppel, over 
 
 Two machines are up at a time, one under Doppel and one without, each booted once. A load runs on one
 and then on the other, in each round the other way round: so what else the computer does meets both
-alike, and no boot is paid for twice. Meanwhile the other one idles, which takes one percent of a
+alike, and no boot is paid for twice. Meanwhile the other one idles, which takes two percent of a
 processor. Each throughput is the median of the rounds, and the ratio the median of their ratios.
 
 Times are as good as the computer is quiet. Less depends on that what is done for each second of
