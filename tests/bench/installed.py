@@ -15,6 +15,7 @@ time goes.
 import collections
 import contextlib
 import json
+import os
 import pathlib
 import shutil
 import socket
@@ -289,6 +290,8 @@ def report(qemu, words, rounds, say):
         return
     say(f"\nAn installed Debian: medians of {rounds} rounds; ratios of throughput, Doppel over native;\n"
         "CPU: the same for each second of processor time")
+    if os.getloadavg()[0] > os.cpu_count():
+        say("  ! this computer does much else (load %.1f): ratios of time mean little" % os.getloadavg()[0])
     say(f"  {'':28}{'native':>9}{'Doppel':>9} {'':8}{'ratio':>6}{'target':>8}{'KVM/Arm':>8}{'CPU':>8}")
     with host_servers() as values:
         for boot, those in (one_vm, loads.chosen(words)), (two_vms, loads.chosen(words, between_vms=True)):
