@@ -18,8 +18,8 @@ struct mmio_region {
 };
 
 struct mmio_bus {
-	struct mmio_region
-		regions[MMIO_MAX_REGIONS + 1]; /* those used most first; size 0: the end */
+	/* Those used most first; size 0: the end. */
+	struct mmio_region regions[MMIO_MAX_REGIONS + 1];
 	unsigned nr_regions;
 };
 

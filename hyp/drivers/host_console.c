@@ -589,14 +589,15 @@ static void shake_hands(void)
 static const char *start(struct transport *transport)
 {
 	const char *problem;
+	u32 max_ports;
 
 	if (console.transport)
 		return "one is enough";
 	if (!transport_negotiate(transport, VIRTIO_CONSOLE_F_MULTIPORT, VIRTIO_F_EVENT_IDX))
 		return "it has no ports with names";
-	console.nr_channels = MIN(
-		transport_config32(transport, offsetof(struct virtio_console_config, max_nr_ports)),
-		(u32)MAX_CHANNELS);
+	max_ports =
+		transport_config32(transport, offsetof(struct virtio_console_config, max_nr_ports));
+	console.nr_channels = MIN(max_ports, (u32)MAX_CHANNELS);
 	problem = make_queues(transport);
 	if (problem)
 		return problem;

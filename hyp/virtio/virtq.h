@@ -62,10 +62,9 @@ struct virtq {
 	u32 last_readable;  /* bytes of the chain that was popped last */
 	const char *broken; /* what the driver did wrong, NULL: nothing; then it stands still */
 
-	/* RAM that is absent. */
+	/* RAM that is absent; wants_ram() asks for virtio_service(), which has it come back. */
 	enum virtq_absence absence;
-	void (*wants_ram)(
-		void *owner); /* asks for virtio_service(), by which wanted[] comes back */
+	void (*wants_ram)(void *owner);
 	void *owner;
 	u32 wanted[VIRTQ_MAX_WANTED]; /* granules: offsets in guest RAM / RAM_GRANULE */
 	unsigned nr_wanted;	      /* not 0: the queue waits */

@@ -96,9 +96,8 @@ static const char *check_image(int node, char error[VM_ERROR_SIZE])
 	struct fdt_property data;
 
 	if (!is_vm_name(name))
-		FAIL("image \"%.40s\": the name of an image is 1 to %d of a-z, 0-9 and -, the "
-		     "first "
-		     "not -",
+		FAIL("image \"%.40s\": the name of an image is 1 to %d of a-z, 0-9 and -, "
+		     "the first not -",
 		     name, VM_NAME_SIZE - 1);
 	if (unknown)
 		FAIL("image %s: unknown property %.40s; remove it", name, unknown);

@@ -60,8 +60,8 @@ struct vm_device {
 			u64 rate_bytes;			   /* a second, each way; 0: no limit */
 		} net;
 		struct {
-			const char
-				*ports[VM_MAX_PORTS]; /* names; each is a port of the host's, too */
+			/* Names; each is a port of the machine's, too. */
+			const char *ports[VM_MAX_PORTS];
 			unsigned nr_ports;
 		} console;
 	};

@@ -117,8 +117,8 @@ void devices_reset(struct vm *vm)
 void devices_stop(struct vm *vm)
 {
 	timer_stop(&vm->rtc_alarm);
-	(void)vm_virtio_reset(
-		vm); /* what is in flight is waited for by whoever uses the RAM next */
+	/* What is in flight is waited for by whoever uses the RAM next. */
+	(void)vm_virtio_reset(vm);
 	console_drain(&vm->console);
 }
 

@@ -161,8 +161,7 @@ const char *vm_create(const struct vm_description *description, const char *name
 		return "there is a VM of that name already; destroy it, or choose another name";
 	if (!set)
 		return "its property harts names a hart that the machine does not have; correct "
-		       "it, or "
-		       "give the machine more (./doppel run --host-cpus)";
+		       "it, or give the machine more (./doppel run --host-cpus)";
 	if (id == VMS_MAX)
 		return "there are as many VMs as Doppel can hold (256); destroy one";
 	vm = page_alloc(page_order(sizeof(*vm)));

@@ -2,6 +2,8 @@
 # The unit tests: test_NAME.c, and the sources that it is linked with; UNIT_CFLAGS_NAME, if it needs
 # more flags. Where a test has no sources, it includes them: their functions have libc's names.
 # Headers with RISC-V assembly have a stand-in in tests/unit/fake, which is searched before hyp/.
+# NAME_fixture.c is the world that several tests of one thing share.
+
 # What a test of guest RAM is linked with; it needs -DWINDOW_BASE=0UL.
 GUEST_MEMORY := hyp/mem/guest_memory.c hyp/mem/guest_frames.c hyp/mem/ram_pool.c \
 	tests/unit/fake/pages.c
