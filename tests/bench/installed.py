@@ -43,7 +43,10 @@ class Failed(Exception):
 
 TWO = """/dts-v1/;
 / {{ compatible = "doppel,vms";
-	images {{ kernel {{ data = /incbin/("{files}/Image"); }}; initrd {{ data = /incbin/("{files}/initrd.img"); }}; }};
+	images {{
+		kernel {{ data = /incbin/("{files}/Image"); }};
+		initrd {{ data = /incbin/("{files}/initrd.img"); }};
+	}};
 %s}};
 """
 ONE_OF_TWO = """
@@ -54,7 +57,7 @@ ONE_OF_TWO = """
 		%(nets)s
 	}};
 """
-NAT = 'nat { compatible = "doppel,net"; forward = "tcp:{port}:22"; };'.replace("{ ", "{{ ").replace(" }", " }}")
+NAT = 'nat {{ compatible = "doppel,net"; forward = "tcp:{port}:22"; }};'
 LAN = 'lan {{ compatible = "doppel,net"; switch = "lan"; }};'
 
 
