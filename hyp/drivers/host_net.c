@@ -267,12 +267,7 @@ static void timer_expired(struct timer *timer)
 
 	list_init(&answered);
 	spin_lock(&net->lock);
-	while (!list_is_empty(&net->answered)) {
-		struct list *link = net->answered.next;
-
-		list_remove(link);
-		list_insert_before(&answered, link);
-	}
+	list_take_all(&answered, &net->answered);
 	spin_unlock(&net->lock);
 	call_done(&answered);
 	receive_frames(net);

@@ -529,8 +529,8 @@ void switch_detach(struct net_port *port)
 	if (!net)
 		return;
 	spin_lock(&net->lock);
-	list_remove(
-		&port->link); /* from here on it is not found, and nobody begins to wait for it */
+	/* From here on it is not found, and nobody begins to wait for it. */
+	list_remove(&port->link);
 	list_remove(&port->waits);
 	spin_unlock(&net->lock);
 	timer_stop_and_wait(&port->impatience);

@@ -15,7 +15,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "lib"))
 
 import linux  # noqa: E402
-from linux import Tap  # noqa: E402,F401
+from linux import Tap, emulators  # noqa: E402,F401
 
 IMAGE = ROOT / "build" / "guest" / "debian.img"
 FILES = ROOT / "build" / "guest" / "debian"
@@ -32,15 +32,6 @@ DESCRIPTION = """/dts-v1/;
 	}};
 }};
 """
-
-
-def emulators():
-    """The path and a label for each of those that are tested."""
-    which = 0
-    while linux.emulator(which):
-        path = linux.emulator(which)
-        yield path, "QEMU %d.%d" % linux.version(path)
-        which += 1
 
 
 def free_port():

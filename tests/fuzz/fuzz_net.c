@@ -85,7 +85,7 @@ static void read_segments(const struct host_net_frame *frame)
 
 bool host_net_send(struct host_net *net, struct host_net_frame *frame)
 {
-	if (net->nr_sending == MIN(net->room, MAX_SENDING))
+	if (net->nr_sending >= MIN(net->room, MAX_SENDING))
 		return false;
 	read_segments(frame);
 	net->sending[net->nr_sending++] = frame;

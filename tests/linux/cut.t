@@ -71,9 +71,6 @@ def test(qemu, label):
                "the images are as short as before, and hold what was written, " + label)
 
 
-which_one = 0
-while linux.emulator(which_one):
-    path_of_qemu = linux.emulator(which_one)
-    test(path_of_qemu, "QEMU %d.%d" % linux.version(path_of_qemu))
-    which_one += 1
+for path_of_qemu, name in linux.emulators():
+    test(path_of_qemu, name)
 TAP.done()

@@ -175,9 +175,6 @@ def test(qemu, label):
         print("# %d records of %d boots were synced, %s" % (len(synced), KILLS, label), flush=True)
 
 
-which_one = 0
-while linux.emulator(which_one):
-    path_of_qemu = linux.emulator(which_one)
-    test(path_of_qemu, "QEMU %d.%d" % linux.version(path_of_qemu))
-    which_one += 1
+for path_of_qemu, name in linux.emulators():
+    test(path_of_qemu, name)
 TAP.done()
