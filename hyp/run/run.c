@@ -106,7 +106,14 @@ static void run_vcpu(struct vcpu *vcpu)
 		fate = run_loaded(vcpu, &deadline);
 
 	switch (fate) {
-	case TURN_IS_OVER: sched_yield(vcpu); break;
+	case TURN_IS_OVER:
+		sched_yield(vcpu);
+		/*
+		 * It may be chosen again at once, and wait for its device again: that needs the
+		 * interrupt of the real one, which may be on this hart.
+		 */
+		interrupts_handle_pending();
+		break;
 	case WAITS: sched_block(vcpu, deadline); break;
 	case IS_HELD: sched_hold(vcpu, &vcpu->vm->held); break;
 	default: stop(vcpu); break;

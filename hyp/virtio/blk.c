@@ -252,6 +252,8 @@ static bool work_off(struct blk *blk, struct virtq *q, unsigned *budget)
 		fault = got > 0 ? begin(blk, q) : q->broken;
 		if (!fault)
 			continue;
+		if (got > 0)
+			virtq_unpop(q);
 		virtio_needs_reset(&blk->device, fault);
 		return true;
 	}

@@ -463,8 +463,9 @@ static void bring_back_rings(struct virtio_device *device)
 
 static void access_slowly(struct virtio_device *device, struct mmio_access *access)
 {
-	if (access->is_write && access->offset == VIRTIO_MMIO_QUEUE_READY &&
-	    unlikely(device->memory->frames))
+	if (unlikely(device->memory->frames) && access->is_write && access->value &&
+	    access->offset == VIRTIO_MMIO_QUEUE_READY && access->len == 4 &&
+	    !__atomic_load_n(&device->is_resetting, __ATOMIC_RELAXED))
 		bring_back_rings(device);
 	lock_all(device);
 	if (access->offset >= VIRTIO_MMIO_CONFIG)

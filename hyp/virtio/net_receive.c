@@ -151,7 +151,11 @@ static bool receive_in_time(struct net_device *net, const struct net_frame *fram
 	switch (receive(net, frame)) {
 	case NO_ROOM:
 		net->is_full = true;
-		net->must_look |= queue(net)->nr_wanted != 0;
+		if (queue(net)->nr_wanted) {
+			net->must_look = true;
+			/* Anew: who serves may have come between the queue's asking and this. */
+			virtio_ask_for_service(&net->device);
+		}
 		return false;
 	case DROPPED: net->nr_unwanted++; return true;
 	case RECEIVED: break;

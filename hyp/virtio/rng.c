@@ -85,15 +85,16 @@ static void request_done(struct host_rng_request *request, u32 size)
 {
 	struct rng *rng = container_of(request, struct rng, request);
 	struct virtio_device *device = &rng->device;
+	struct virtq *q = &device->queues[0];
 
 	spin_lock(&device->lock);
 	guest_unpin(device->memory, rng->gpa, request->segment.size);
 	rng->is_in_flight = false;
 	if (virtio_is_live(device))
 		finish(rng, MIN(size, request->segment.size));
-	if (device->is_resetting)
+	/* It may be anybody's time: more is done in the VM's own. */
+	if (device->is_resetting || (virtio_is_live(device) && virtq_enable_notify(q)))
 		virtio_ask_for_service(device);
-	work(rng);
 	spin_unlock(&device->lock);
 }
 

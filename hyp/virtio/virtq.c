@@ -161,6 +161,9 @@ static void want(struct virtq *q, u32 granule)
 		q->wanted[q->nr_wanted++] = granule;
 }
 
+/* Granules that are looked at for a chain, or ahead: 1 GiB; the rest is taken to be there. */
+#define MAX_LOOKS 512U
+
 /* Notes what is absent of a range, which is RAM. The memory has frames. */
 static bool lacks(struct virtq *q, u64 gpa, u64 size)
 {
@@ -169,6 +172,9 @@ static bool lacks(struct virtq *q, u64 gpa, u64 size)
 
 	for (offset = ALIGN_DOWN(offset, RAM_GRANULE);
 	     offset < end && q->nr_wanted < VIRTQ_MAX_WANTED; offset += RAM_GRANULE) {
+		if (!q->looks_left)
+			return lacks_any;
+		q->looks_left--;
 		if (frames_is_present(q->memory->frames, offset))
 			continue;
 		want(q, (u32)(offset / RAM_GRANULE));
@@ -383,7 +389,7 @@ static int wait_for_ram(struct virtq *q)
 
 static bool must_fail(const struct virtq *q)
 {
-	return q->is_short && q->absence == VIRTQ_MUST_FAIL;
+	return q->is_short && q->absence != VIRTQ_MUST_WAIT;
 }
 
 int virtq_pop(struct virtq *q, struct virtq_chain *chain)
@@ -399,6 +405,7 @@ int virtq_pop(struct virtq *q, struct virtq_chain *chain)
 	/* A chain has a descriptor at least: this many cannot be, if none is used twice. */
 	if (unlikely(q->in_flight == q->s.size))
 		return give_up(q, "chain made available twice");
+	q->looks_left = MAX_LOOKS;
 	fault = walk(q, chain, q->s.next_avail);
 	if (unlikely(fault))
 		return fault == absent && !must_fail(q) ? wait_for_ram(q) : give_up(q, fault);
@@ -415,12 +422,13 @@ int virtq_pop(struct virtq *q, struct virtq_chain *chain)
 	return 1;
 }
 
-#define LOOK_AHEAD_BUFFERS 512U /* about so many are looked at */
+#define LOOK_AHEAD_BUFFERS 640U /* about so many are looked at */
 
 unsigned virtq_look_ahead(struct virtq *q, struct virtq_chain *chain, unsigned max)
 {
 	unsigned ready = 0, buffers = 0, nr = MIN(virtq_waiting(q), max);
 
+	q->looks_left = MAX_LOOKS;
 	for (unsigned i = 0; i < nr && buffers < LOOK_AHEAD_BUFFERS; i++) {
 		const char *fault = walk(q, chain, (u16)(q->s.next_avail + i));
 

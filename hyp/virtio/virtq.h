@@ -68,6 +68,7 @@ struct virtq {
 	void *owner;
 	u32 wanted[VIRTQ_MAX_WANTED]; /* granules: offsets in guest RAM / RAM_GRANULE */
 	unsigned nr_wanted;	      /* not 0: the queue waits */
+	unsigned looks_left;	      /* at granules, for the chain that is looked at */
 	bool is_short;		      /* during ops->service: the machine has none left */
 
 	u64 chains, bytes, notifications, interrupts; /* counted since creation */

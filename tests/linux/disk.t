@@ -58,20 +58,20 @@ class Machine:
         path.write_bytes(data)
         return path
 
-    def vm(self, name, program, *disks):
+    def vm(self, name, program, *disks, vcpus=2):
         """disks: (path, properties), in the order vdb, vdc, ..."""
         script = self.image(name + ".sh", program.encode().ljust(64 * 1024, b"\n"))
         nodes = ["disk%d { compatible = \"doppel,disk\"; image = \"%s\"; %s };" % (number, path, more)
                  for number, (path, more) in enumerate([(script, "read-only;"), *disks])]
         self.vms.append("""
             %s {
-                compatible = "doppel,vm"; vcpus = <2>; memory = "256M"; autostart;
+                compatible = "doppel,vm"; vcpus = <%d>; memory = "256M"; autostart;
                 kernel-image = "linux"; initrd-image = "initrd";
                 bootargs = "console=ttyS0 quiet";
                 %s
-            };""" % (name, "\n".join(nodes)))
+            };""" % (name, vcpus, "\n".join(nodes)))
 
-    def run(self, qemu, *commands):
+    def run(self, qemu, *commands, harts=2):
         tree = self.directory / "vms.dts"
         tree.write_text("""/dts-v1/; / { compatible = "doppel,vms"; images {
             linux { data = /incbin/("%s"); }; initrd { data = /incbin/("%s"); }; }; %s };"""
@@ -79,7 +79,7 @@ class Machine:
         script = self.directory / "script"
         script.write_text("\n".join(commands) + "\n")
         done = subprocess.run(
-            [ROOT / "doppel", "run", tree, "--qemu", qemu, "--host-cpus", "2", "--consoles", "all",
+            [ROOT / "doppel", "run", tree, "--qemu", qemu, "--host-cpus", str(harts), "--consoles", "all",
              "--script", script, "--timeout", str(TIMEOUT)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
         self.status = done.returncode
@@ -311,6 +311,37 @@ def test_ends(qemu, label):
                "another VM's disk works on, " + label, machine.tail)
 
 
+# --- A reset waits for what is in flight, on the hart that the real disk interrupts
+
+RESETS = """\
+cd /sys/bus/virtio/drivers/virtio_blk
+device=$(basename $(readlink -f /sys/block/vdb/device))
+for i in 1 2 3 4 5 6 7 8; do
+	cat /dev/vdb >/dev/null 2>&1 &
+	usleep 20000
+	echo $device >unbind
+	echo $device >bind
+	wait
+	echo 3 >/proc/sys/vm/drop_caches
+done
+echo "resets: $i"
+echo "after: $(sha256sum </dev/vdb)"
+"""
+
+
+def test_resets_on_one_hart(qemu, label):
+    with tempfile.TemporaryDirectory() as directory:
+        machine = Machine(directory)
+        data = content(6, 16 * MIB)
+        machine.vm("guest", RESETS, (machine.image("disk", data), "read-only;"), vcpus=1)
+        machine.run(qemu, *program("guest"), 'wait guest output "after: " 400',
+                    'wait guest output ":~# " 60', "quit", harts=1)
+        TAP.ok(machine.status == 0 and machine.said("guest", "resets") == ["8"],
+               "a disk is reset while it reads, on one hart, " + label, machine.tail)
+        TAP.ok(machine.said("guest", "after") == [sha(data) + "  -"], "and reads right, " + label,
+               machine.tail)
+
+
 def main():
     only = sys.argv[1:]
     for which in 0, 1:
@@ -319,7 +350,7 @@ def main():
             TAP.skip("disks on emulator number %d" % which, "there is none; see tools/emulators")
             continue
         label = "QEMU %d.%d" % linux.version(qemu)
-        for test in test_transfers, test_overlays, test_ends:
+        for test in test_transfers, test_overlays, test_ends, test_resets_on_one_hart:
             if not only or test.__name__ in only:
                 test(qemu, label)
     TAP.done()

@@ -802,6 +802,7 @@ static void the_next_request_for_randomness_waits_for_its_turn(void **state)
 	assert_int_equal(used_idx(0), 1);
 	assert_int_equal(came(), 0);
 	assert_null(f.rng);
+	assert_int_equal(serve(), 0); /* it finds what is absent */
 	assert_int_equal(serve(), 1);
 	assert_non_null(f.rng);
 	f.rng->done(f.rng, 64);

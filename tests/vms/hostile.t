@@ -52,16 +52,22 @@ def description(image):
         for name, vcpus, overlay, more in (("hostile", 2, "4M", hostile), ("neighbour", 1, "16M", neighbour)))
 
 
+def description_of_one(image):
+    """The hostile VM without a neighbour."""
+    return '/dts-v1/;\n/ { compatible = "doppel,vms";\n%s\n};\n' % VM.format(
+        name="alone", program=PROGRAM, image=image, vcpus=1, overlay="4M", more=HOSTILE.format(image=image))
+
+
 class Run:
-    def __init__(self, qemu):
+    def __init__(self, qemu, describe=description, *args):
         with tempfile.TemporaryDirectory() as directory:
             image = pathlib.Path(directory, "base.img")
             before = write_base(image)
             path = pathlib.Path(directory, "vms.dts")
-            path.write_text(description(image))
+            path.write_text(describe(image))
             result = subprocess.run(
                 [str(machines.ROOT / "doppel"), "run", str(path), "--qemu", qemu, "--canary",
-                 "--consoles", "all", "--timeout", str(machines.TIMEOUT), *sys.argv[1:]],
+                 "--consoles", "all", "--timeout", str(machines.TIMEOUT), *args, *sys.argv[1:]],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
             self.base_is_unchanged = hashlib.sha256(image.read_bytes()).hexdigest() == before
         self.status = result.returncode
@@ -106,7 +112,17 @@ def test_hostile(qemu, label):
            "nothing was written elsewhere, " + label, run.tail)
 
 
+def test_alone(qemu, label):
+    """On one hart, where nobody else's turn lets it see that a disk is done."""
+    run = Run(qemu, description_of_one, "--host-cpus", "1")
+    want = [row for row in EXPECT.read_text().splitlines() if row.startswith("load: ")]
+    got = [line for line in run.text.splitlines() if line.startswith("load: ")]
+    TAP.ok(run.status == 0 and got == want, "alone on one hart: %d cases under load, %s" % (len(want), label),
+           run.tail)
+
+
 if __name__ == "__main__":
     for emulator, name in machines.emulators():
         test_hostile(emulator, name)
+        test_alone(emulator, name)
     TAP.done()

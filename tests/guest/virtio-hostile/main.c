@@ -66,6 +66,14 @@ static void hostile(void)
 	disk_load(&disk); /* the VM ends in the middle of it */
 }
 
+/* No other VM's turn gives the hart a chance to see that the disk is done. */
+static void alone(void)
+{
+	attack_by_reboot();
+	check(disk_works(), "a disk");
+	attack_under_load();
+}
+
 void guest_main(void)
 {
 	struct fdt_property role;
@@ -74,6 +82,8 @@ void guest_main(void)
 		print("BAD no role in the bootargs\n");
 	else if (strcmp((const char *)role.data, "neighbour") == 0)
 		neighbour();
+	else if (strcmp((const char *)role.data, "alone") == 0)
+		alone();
 	else
 		hostile();
 	sbi_shutdown(SBI_SRST_NO_REASON);
