@@ -89,6 +89,10 @@ class Machine:
         """What stands behind `what: ` in lines of that VM."""
         return re.findall(r"^\[%s\] %s: (.*)$" % (vm, what), self.text, re.M)
 
+    def numbers(self, vm, what):
+        """The same, where a number stands there. A reset may end the line behind it."""
+        return [int(n) for n in re.findall(r"^\[%s\] %s: (\d+)" % (vm, what), self.text, re.M)]
+
     @property
     def tail(self):
         return "status %d\n%s" % (self.status, "\n".join(self.text.splitlines()[-30:]))
@@ -298,10 +302,10 @@ def test_ends(qemu, label):
                     "kill busy", "destroy busy", "devices other", "quit")
         TAP.ok(machine.status == 0 and not machine.complaints,
                "a reboot, a reset and two kills under load, " + label, machine.tail)
-        found = [int(n) for n in machine.said("busy", "found")]
+        found = machine.numbers("busy", "found")
         TAP.ok(len(found) == 4 and all(n >= 8 * i for i, n in enumerate(found)),
                "what was flushed before is there afterwards, " + label, "%s\n%s" % (found, machine.tail))
-        flushed = max((int(n) for n in machine.said("busy", "flushed")), default=0)
+        flushed = max(machine.numbers("busy", "flushed"), default=0)
         data = disk.read_bytes()
         TAP.ok(all(data[4096 * n:].startswith(b"record %d\n" % n) for n in range(flushed + 1)),
                "all of it is in the image, " + label, machine.tail)

@@ -220,11 +220,12 @@ class Run:
         """For each boot, how many records it found, and had been flushed before; the last of all."""
         found, last = [], -1
         for line in linux.lines_of(self.text, "busy"):
-            what, _, number = line.partition(": ")
-            if what == "found":
-                found.append((int(number), last + 1))
-            elif what == "flushed":
-                last = int(number)
+            # A reset may end a line: what comes after it stands behind the number.
+            said = re.match(r"(found|flushed): (\d+)", line)
+            if said and said[1] == "found":
+                found.append((int(said[2]), last + 1))
+            elif said:
+                last = int(said[2])
         return found, last
 
     def complaints(self, vm):
