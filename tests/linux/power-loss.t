@@ -101,7 +101,7 @@ class Machine:
             if not chunk:
                 break
         time.sleep(delay / 1000)
-        for pid in emulators_of(process.pid):
+        for pid in linux.children(process.pid):
             os.kill(pid, signal.SIGKILL)
         text += process.stdout.read()
         process.wait()
@@ -127,18 +127,6 @@ class Machine:
         in_order = first.returncode in (0, 1) and second.returncode == 0 and "Fixed" not in said \
             and "FIXED" not in said and "<y>" not in said
         return in_order, said, files
-
-
-def emulators_of(launcher):
-    found = []
-    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rsplit(")", 1)[1].split()
-        except OSError:
-            continue  # it has ended meanwhile
-        if int(fields[1]) == launcher:
-            found.append(int(stat.parent.name))
-    return found
 
 
 def missing(files, synced):
