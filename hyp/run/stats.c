@@ -93,7 +93,8 @@ static u64 virtio_pages(const struct vm *vm)
 	u64 pages = 0;
 
 	for (unsigned i = 0; i < vm->nr_virtio; i++)
-		pages += pages_of(vm->virtio[i]->ops->size) + vm->virtio[i]->ops->more_pages;
+		pages += pages_of(vm->virtio[i]->ops->size) + vm->virtio[i]->ops->more_pages +
+			 pages_of(VIRTIO_MMIO_SIZE);
 	return pages;
 }
 
@@ -104,7 +105,8 @@ static u64 memory_of(const struct vm *vm)
 	u64 holes = vm->memory.frames ? BIT(vm->memory.frames->order) : 0;
 
 	return (pages_of(sizeof(*vm)) + pages_of(CONSOLE_RING_SIZE) + STAGE2_ROOT_PAGES +
-		vm->mmu.s2.nr_tables + vm->nr_vcpus * vcpu + holes + virtio_pages(vm)) *
+		vm->mmu.s2.nr_tables + vm->nr_vcpus * vcpu + holes + virtio_pages(vm) +
+		pages_of(VPLIC_SHOWN_SIZE) + pages_of(PAGE_SIZE)) *
 	       PAGE_SIZE;
 }
 

@@ -225,6 +225,19 @@ int stage2_protect(struct stage2 *s2, gpa_t gpa, u64 size, u64 permissions)
 	return change(s2, gpa.v, gpa.v + size, permissions);
 }
 
+u64 *stage2_entry(const struct stage2 *s2, gpa_t gpa)
+{
+	unsigned level;
+	u64 *entry = gpa.v < STAGE2_GPA_LIMIT ? find_entry(s2, gpa.v, &level) : NULL;
+
+	return entry && level == 0 && *entry & PTE_V ? entry : NULL;
+}
+
+void stage2_set_visible(u64 *entry, bool is_visible)
+{
+	set_entry(entry, is_visible ? *entry | PTE_V : *entry & ~PTE_V);
+}
+
 bool stage2_walk(const struct stage2 *s2, gpa_t gpa, struct stage2_leaf *leaf)
 {
 	unsigned level;

@@ -73,6 +73,15 @@ int stage2_unmap(struct stage2 *s2, gpa_t gpa, u64 size);
 /* Changes the permissions of what is mapped in the range; as stage2_unmap() otherwise. */
 int stage2_protect(struct stage2 *s2, gpa_t gpa, u64 size, u64 permissions);
 
+/*
+ * The entry of a 4 KiB page that is mapped, so that it can be hidden and shown again in one store,
+ * at any time; NULL: there is no such page. Unmapping what it maps ends that.
+ */
+u64 *stage2_entry(const struct stage2 *s2, gpa_t gpa);
+
+/* Whether it translates. The caller fences after hiding; showing needs none, as in stage2_map(). */
+void stage2_set_visible(u64 *entry, bool is_visible);
+
 /* Looks one address up; false when it is not mapped. */
 bool stage2_walk(const struct stage2 *s2, gpa_t gpa, struct stage2_leaf *leaf);
 

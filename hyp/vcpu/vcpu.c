@@ -234,6 +234,14 @@ void vcpu_set_external(struct vcpu *vcpu, bool level)
 		vcpu_request(vcpu, REQUEST_EXTERNAL);
 }
 
+static __attribute__((noinline)) void do_fences(struct vcpu *vcpu, u64 requests)
+{
+	if (requests & REQUEST_HIDDEN)
+		hfence_gvma_gpa(vcpu->coming_page);
+	if (requests & REQUEST_FENCE)
+		mailbox_drain(vcpu);
+}
+
 void vcpu_do_requests(struct vcpu *vcpu, u64 requests)
 {
 	if (requests & REQUEST_SSIP) {
@@ -249,8 +257,8 @@ void vcpu_do_requests(struct vcpu *vcpu, u64 requests)
 			csr_clear(CSR_HVIP, HVIP_VSEIP);
 		}
 	}
-	if (requests & REQUEST_FENCE)
-		mailbox_drain(vcpu);
+	if (requests & (REQUEST_FENCE | REQUEST_HIDDEN))
+		do_fences(vcpu, requests);
 }
 
 bool vcpu_has_wakeup(struct vcpu *vcpu)

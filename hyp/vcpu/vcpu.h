@@ -81,6 +81,7 @@ enum fate {
 #define REQUEST_LOOK	 BIT(4) /* an interrupt of the hart was handled: time and turns may be over */
 #define REQUEST_SERVICE	 BIT(5) /* a device of the VM has work that is done in the VM's own time */
 #define REQUEST_RELOAD	 BIT(6) /* the translation was renewed: leave the hart, and come back */
+#define REQUEST_HIDDEN	 BIT(7) /* coming_page has left the translation: fence */
 
 /* The clock of a VM: all its vCPUs have the same. */
 struct guest_clock {
@@ -103,8 +104,9 @@ struct vcpu {
 	const struct guest_memory *memory;
 	const struct guest_clock *clock;
 	const struct vcpu_features *features;
-	unsigned index; /* its hart id in the guest */
-	u64 trace_tag;	/* which vCPU it is, for the trace */
+	unsigned index;	   /* its hart id in the guest */
+	gpa_t coming_page; /* of registers, which comes and goes (vm/registers.h) */
+	u64 trace_tag;	   /* which vCPU it is, for the trace */
 
 	struct vcpu_stats stats;
 	struct vs_csrs csrs;
@@ -178,6 +180,12 @@ void vcpu_save(struct vcpu *vcpu);
 
 /* Asks a vCPU for something and makes sure that it looks: kicks it, or wakes it (see sched.h). */
 void vcpu_request(struct vcpu *vcpu, u64 request);
+
+/* Only asks: what makes it look comes right behind. */
+static inline void vcpu_request_quietly(struct vcpu *vcpu, u64 request)
+{
+	__atomic_fetch_or(&vcpu->requests, request, __ATOMIC_RELEASE);
+}
 
 /* The same for what can wait until the vCPU runs again: one that sleeps sleeps on. */
 void vcpu_request_lazily(struct vcpu *vcpu, u64 request);

@@ -21,12 +21,43 @@
 #define DRIVERS_STATUS \
 	(VIRTIO_ACKNOWLEDGE | VIRTIO_DRIVER | VIRTIO_DRIVER_OK | VIRTIO_FEATURES_OK | VIRTIO_FAILED)
 
+static void show_registers(struct virtio_device *device);
+static void show_config(struct virtio_device *device);
+
+static struct virtq *selected_queue(struct virtio_device *device)
+{
+	u32 select = device->s.queue_sel;
+
+	return select < device->nr_queues ? &device->queues[select] : NULL;
+}
+
 /* --- Life */
 
 static void clear_queue(struct virtq *q)
 {
 	virtq_disable(q);
 	q->s = (struct virtq_state){ .size = VIRTQ_MAX_SIZE };
+}
+
+/*
+ * Registers that change without an access of the driver. Each is shown under the lock that its
+ * value is under, so that the last to change it is the last to show it.
+ */
+static void show(struct virtio_device *device, u32 offset, u32 value)
+{
+	if (device->shown)
+		__atomic_store_n(&device->shown[offset / 4], value, __ATOMIC_RELAXED);
+}
+
+/* Perhaps with no more than the queue's own lock: the registers may be another queue's. */
+static void queue_is_free(struct virtq *q)
+{
+	struct virtio_device *device = q->owner;
+
+	if (q != selected_queue(device))
+		return;
+	show(device, VIRTIO_MMIO_QUEUE_READY, 0);
+	show(device, VIRTIO_MMIO_QUEUE_RESET, 0);
 }
 
 static void queue_wants_ram(void *device)
@@ -42,6 +73,7 @@ void virtio_device_init(struct virtio_device *device, const struct virtio_device
 	device->nr_queues = nr_queues;
 	for (unsigned i = 0; i < nr_queues; i++) {
 		device->queues[i].wants_ram = queue_wants_ram;
+		device->queues[i].is_free = queue_is_free;
 		device->queues[i].owner = device;
 		clear_queue(&device->queues[i]);
 	}
@@ -91,6 +123,7 @@ static bool try_to_reset(struct virtio_device *device)
 		(struct virtio_device_state){ .config_generation = device->s.config_generation };
 	device->why[0] = '\0';
 	__atomic_store_n(&device->is_resetting, false, __ATOMIC_RELAXED);
+	show_registers(device);
 	return true;
 }
 
@@ -218,10 +251,12 @@ static void acknowledge(struct virtio_device *device, u32 events)
 	fence_full(); /* see above */
 }
 
-void virtio_notify_used(struct virtio_device *device, struct virtq *q)
+bool virtio_notify_used(struct virtio_device *device, struct virtq *q)
 {
-	if (virtio_is_live(device) && virtq_wants_interrupt(q)) /* which has the fence */
-		q->interrupts += interrupt(device, VIRTIO_INTERRUPT_USED);
+	if (!virtio_is_live(device) || !virtq_wants_interrupt(q)) /* which has the fence */
+		return false;
+	q->interrupts += interrupt(device, VIRTIO_INTERRUPT_USED);
+	return true;
 }
 
 /* Nothing is sent before DRIVER_OK (2.1.2). */
@@ -234,7 +269,9 @@ static void tell_of_config(struct virtio_device *device)
 
 void virtio_notify_config(struct virtio_device *device)
 {
-	__atomic_fetch_add(&device->s.config_generation, 1, __ATOMIC_RELAXED);
+	show_config(device);
+	show(device, VIRTIO_MMIO_CONFIG_GENERATION,
+	     __atomic_add_fetch(&device->s.config_generation, 1, __ATOMIC_RELAXED));
 	tell_of_config(device);
 }
 
@@ -246,6 +283,7 @@ void virtio_needs_reset(struct virtio_device *device, const char *why)
 	if (before & VIRTIO_NEEDS_RESET)
 		return;
 	snprintf(device->why, sizeof(device->why), "%s", why);
+	show(device, VIRTIO_MMIO_STATUS, before | VIRTIO_NEEDS_RESET);
 	tell_of_config(device);
 }
 
@@ -372,13 +410,6 @@ static void write_queue(struct virtio_device *device, struct virtq *q, u32 offse
 	}
 }
 
-static struct virtq *selected_queue(struct virtio_device *device)
-{
-	u32 select = device->s.queue_sel;
-
-	return select < device->nr_queues ? &device->queues[select] : NULL;
-}
-
 static u32 read_queue(const struct virtio_device *device, const struct virtq *q, u32 offset)
 {
 	switch (offset) {
@@ -431,6 +462,37 @@ static void write_register(struct virtio_device *device, u32 offset, u32 value)
 	}
 }
 
+static void show_config(struct virtio_device *device)
+{
+	for (u32 offset = 0; offset < device->ops->config_size; offset += 4) {
+		u64 value = 0;
+
+		device->ops->read_config(device, offset, MIN(4U, device->ops->config_size - offset),
+					 &value);
+		show(device, VIRTIO_MMIO_CONFIG + offset, (u32)value);
+	}
+}
+
+/* InterruptStatus is the VM's to show, under its lock. */
+static void show_registers(struct virtio_device *device)
+{
+	if (!device->shown)
+		return;
+	for (u32 offset = 0; offset < VIRTIO_MMIO_CONFIG; offset += 4) {
+		if (offset != VIRTIO_MMIO_INTERRUPT_STATUS)
+			show(device, offset, read_register(device, offset));
+	}
+	show_config(device);
+}
+
+void virtio_device_show(struct virtio_device *device, u32 *page)
+{
+	lock_all(device);
+	device->shown = page;
+	show_registers(device);
+	unlock_all(device);
+}
+
 /* Outside the device's configuration, reads give 0 and writes have no effect. */
 static void access_config(struct virtio_device *device, struct mmio_access *access)
 {
@@ -476,6 +538,8 @@ static void access_slowly(struct virtio_device *device, struct mmio_access *acce
 		access->value = read_register(device, access->offset);
 	else if (!device->is_resetting)
 		write_register(device, access->offset, (u32)access->value);
+	if (access->is_write && !device->is_resetting)
+		show_registers(device);
 	unlock_all(device);
 }
 
@@ -495,7 +559,7 @@ static void notify(struct virtio_device *device, u64 queue)
 	kick(device);
 }
 
-/* The three registers that a busy driver uses: they take no more locks than they must. */
+/* The registers that a busy driver uses: they take no more locks than they must. */
 static bool access_quickly(struct virtio_device *device, struct mmio_access *access)
 {
 	if (access->len != 4)

@@ -28,8 +28,8 @@ struct virtio_device_ops {
 	u32 more_pages;	  /* that it takes beside that */
 
 	/*
-	 * All with the device's lock held, and with its receive_lock, except for notify and
-	 * service. Those that a device does not need may be NULL.
+	 * All with the device's lock held, and with its receive_lock, except for notify, service
+	 * and read_config. Those that a device does not need may be NULL.
 	 */
 
 	/* Whether it can work with these features, of which all were offered. NULL: with any. */
@@ -104,6 +104,7 @@ struct virtio_device {
 	struct guest_memory *memory;
 	unsigned irq; /* source of the guest's PLIC */
 	gpa_t base;
+	u32 *shown;		     /* virtio_device_show(); NULL: nothing */
 	char name[VIRTIO_NAME_SIZE]; /* as users call it: the node's name */
 	u64 features;		     /* offered */
 	bool needs_service;	     /* atomic */
@@ -124,6 +125,13 @@ void virtio_device_init(struct virtio_device *device, const struct virtio_device
 
 /* Connects it with its VM: the fields of which the VM has set. */
 void virtio_device_attach(struct virtio_device *device, struct guest_memory *memory);
+
+/*
+ * From now on `page`, of VIRTIO_MMIO_SIZE, holds what a read of each register would give: a guest
+ * that has it mapped reads without an exit, and finds bytes where a narrow access finds 0. It is
+ * written here and never read, so that it does not matter what an emulator lets the guest do to it.
+ */
+void virtio_device_show(struct virtio_device *device, u32 *page);
 
 /* Gives it back; it is reset, and attached to nothing. */
 void virtio_device_destroy(struct virtio_device *device);
@@ -161,8 +169,20 @@ static inline bool virtio_is_live(const struct virtio_device *device)
 	       !device->is_resetting;
 }
 
-/* Interrupts the guest, if the driver wants to hear of what was pushed to that queue. */
-void virtio_notify_used(struct virtio_device *device, struct virtq *q);
+/* For virtio_vm_ops.interrupt: with the lock of the VM held, before the wire is driven. */
+static inline void virtio_set_interrupt_status(struct virtio_device *device, u32 status)
+{
+	__atomic_store_n(&device->s.interrupt_status, status, __ATOMIC_RELAXED);
+	if (device->shown)
+		__atomic_store_n(&device->shown[VIRTIO_MMIO_INTERRUPT_STATUS / 4], status,
+				 __ATOMIC_RELAXED);
+}
+
+/*
+ * Interrupts the guest, if the driver wants to hear of what was pushed to that queue. True: it
+ * will look at all of its queues (4.2.3.4), and see what was pushed before the call.
+ */
+bool virtio_notify_used(struct virtio_device *device, struct virtq *q);
 
 /* The configuration has changed: a new generation, and an interrupt after DRIVER_OK (2.3, 2.5). */
 void virtio_notify_config(struct virtio_device *device);

@@ -136,10 +136,13 @@ void virtq_disable(struct virtq *q)
 
 void virtq_stop(struct virtq *q)
 {
-	if (q->in_flight)
+	if (q->in_flight) {
 		q->is_stopping = true;
-	else
-		virtq_disable(q);
+		return;
+	}
+	virtq_disable(q);
+	if (q->is_free)
+		q->is_free(q);
 }
 
 static bool is_usable(const struct virtq *q)

@@ -65,6 +65,7 @@ struct virtq {
 	/* RAM that is absent; wants_ram() asks for virtio_service(), which has it come back. */
 	enum virtq_absence absence;
 	void (*wants_ram)(void *owner);
+	void (*is_free)(struct virtq *q); /* stopping has ended; may be NULL */
 	void *owner;
 	u32 wanted[VIRTQ_MAX_WANTED]; /* granules: offsets in guest RAM / RAM_GRANULE */
 	unsigned nr_wanted;	      /* not 0: the queue waits */

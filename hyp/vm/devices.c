@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The devices of a VM, and what connects them with it. */
 #include "vm/devices.h"
+#include "mem/page.h"
 #include "platform/qemu-virt/machine.h"
 #include "riscv/io.h"
+#include "vm/registers.h"
 #include "vm/virtio.h"
 
 /* The time of the day is read from the machine's own goldfish RTC. */
@@ -14,6 +16,11 @@ static void set_external(void *ctx, unsigned vcpu, bool level)
 	struct vm *vm = ctx;
 
 	vcpu_set_external(vm->vcpus[vcpu], level);
+}
+
+static void set_idle(void *ctx, unsigned vcpu, bool is_idle)
+{
+	registers_set_idle(ctx, vcpu, is_idle);
 }
 
 static void port_ready(void *ctx)
@@ -75,13 +82,18 @@ static void syscon_reset(void *ctx)
 
 const char *devices_create(struct vm *vm)
 {
+	static const struct vplic_ops vplic_ops = { set_external, set_idle };
 	static const struct goldfish_rtc_ops rtc_ops = { wall_clock_ns, set_rtc_alarm };
 	static const struct syscon_ops syscon_ops = { syscon_poweroff, syscon_reset };
 	const struct vm_description *d = &vm->description;
+	u32 *registers;
 
-	vplic_init(&vm->vplic, vm->nr_vcpus, set_external, vm);
+	vplic_init(&vm->vplic, vm->nr_vcpus, &vplic_ops, vm);
 	mmio_bus_add(&vm->bus, "plic", VPLIC_BASE, VPLIC_SIZE, vplic_mmio, &vm->vplic);
-	if (!console_create(&vm->console, vm->name, port_ready, vm))
+	registers = registers_create(vm, GPA(VPLIC_BASE + VPLIC_SHOWN), VPLIC_SHOWN_SIZE);
+	vplic_show(&vm->vplic, registers);
+	if (!registers || !registers_show_idle(vm) ||
+	    !console_create(&vm->console, vm->name, port_ready, vm))
 		return "the hypervisor's own memory is used up; describe fewer VMs or vCPUs";
 	ns16550_init(&vm->uart, (struct irq_line){ vplic_set_level, &vm->vplic, NS16550_IRQ },
 		     &console_backend, &vm->console);
@@ -126,5 +138,7 @@ void devices_destroy(struct vm *vm)
 {
 	timer_stop_and_wait(&vm->rtc_alarm);
 	console_destroy(&vm->console);
+	registers_destroy(vm->vplic.shown, VPLIC_SHOWN_SIZE);
+	registers_destroy(vm->idle_context, PAGE_SIZE);
 	vm_virtio_destroy(vm);
 }

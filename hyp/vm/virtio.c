@@ -13,6 +13,7 @@
 #include "virtio/console.h"
 #include "virtio/rng.h"
 #include "vm/ram.h"
+#include "vm/registers.h"
 
 #define QUIET_PATIENCE_NS 10000000000UL
 
@@ -23,7 +24,7 @@ static void set_interrupt(struct virtio_device *device, u32 set, u32 clear)
 
 	hart_lock(&vm->lock);
 	status = (device->s.interrupt_status | set) & ~clear;
-	__atomic_store_n(&device->s.interrupt_status, status, __ATOMIC_RELAXED);
+	virtio_set_interrupt_status(device, status);
 	vplic_set_level(&vm->vplic, device->irq, status != 0);
 	hart_unlock(&vm->lock);
 }
@@ -186,6 +187,7 @@ const char *vm_virtio_create(struct vm *vm)
 	for (unsigned slot = 0; slot < d->nr_devices; slot++) {
 		struct virtio_device *device;
 		const char *problem = check_disk(vm, slot);
+		u32 *registers;
 
 		if (!problem)
 			problem = create(vm, &d->devices[slot], &device);
@@ -200,6 +202,10 @@ const char *vm_virtio_create(struct vm *vm)
 		vm->virtio[vm->nr_virtio++] = device;
 		mmio_bus_add(&vm->bus, device->name, device->base.v, VIRTIO_MMIO_SIZE, access,
 			     device);
+		registers = registers_create(vm, device->base, VIRTIO_MMIO_SIZE);
+		if (!registers)
+			return "the hypervisor's own memory is used up; describe fewer devices";
+		virtio_device_show(device, registers);
 	}
 	return NULL;
 }
@@ -235,8 +241,13 @@ void vm_virtio_console_ready(struct vm *vm)
 
 void vm_virtio_destroy(struct vm *vm)
 {
-	while (vm->nr_virtio)
-		virtio_device_destroy(vm->virtio[--vm->nr_virtio]);
+	while (vm->nr_virtio) {
+		struct virtio_device *device = vm->virtio[--vm->nr_virtio];
+		u32 *registers = device->shown;
+
+		virtio_device_destroy(device);
+		registers_destroy(registers, VIRTIO_MMIO_SIZE);
+	}
 }
 
 struct virtio_device *vm_virtio_find(struct vm *vm, const char *name)

@@ -74,6 +74,8 @@ struct vm {
 
 	/* Devices. Under lock. */
 	struct vplic vplic;
+	u32 *idle_context;		 /* stands for those of the PLIC that are idle */
+	u64 *idle_entries[VM_MAX_VCPUS]; /* of the G-stage, that show it */
 	struct ns16550 uart;
 	struct goldfish_rtc rtc;
 	struct syscon syscon;

@@ -66,16 +66,30 @@ static unsigned best_source(const struct vplic_state *s, unsigned vcpu)
 	return best;
 }
 
+/* Whether that bit of a set is to change; then it has. */
+static bool changes(u32 *set, unsigned vcpu, bool value)
+{
+	bool differs = value != (*set >> vcpu & 1);
+
+	*set ^= (u32)differs << vcpu;
+	return differs;
+}
+
 /* Tells a vCPU whether there is an interrupt for it, if that has changed. */
 static void update_vcpu(struct vplic *plic, unsigned vcpu)
 {
 	struct vplic_state *s = &plic->s;
-	bool level = s->priority[best_source(s, vcpu)] > s->threshold[vcpu];
+	unsigned best = best_source(s, vcpu);
+	bool level = s->priority[best] > s->threshold[vcpu];
+	bool is_idle = best == NO_SOURCE && s->threshold[vcpu] == 0;
+	bool tell = changes(&s->external, vcpu, level);
 
-	if (level == (s->external >> vcpu & 1))
-		return;
-	s->external ^= 1U << vcpu;
-	plic->set_external(plic->ctx, vcpu, level);
+	if (changes(&s->idle, vcpu, is_idle) && plic->ops->set_idle) {
+		plic->ops->set_idle(plic->ctx, vcpu, is_idle);
+		tell |= !is_idle;
+	}
+	if (tell)
+		plic->ops->set_external(plic->ctx, vcpu, level);
 }
 
 /* A source's pending bit or priority has changed. */
@@ -189,6 +203,27 @@ static void write_context(struct vplic *plic, u32 offset, u32 value)
 	}
 }
 
+_Static_assert(VPLIC_SHOWN == ENABLE && VPLIC_SHOWN_SIZE >= 2 * VPLIC_MAX_VCPUS * ENABLE_STRIDE,
+	       "all contexts are shown");
+
+static void set_enable(struct vplic *plic, u32 offset, u32 value)
+{
+	unsigned vcpu;
+	u32 *word = enable_word(plic, offset, &vcpu);
+
+	if (!word)
+		return;
+	*word = word == plic->s.enable[vcpu] ? value & ~1U : value; /* no source 0 */
+	if (plic->shown)
+		__atomic_store_n(&plic->shown[(offset - ENABLE) / 4], *word, __ATOMIC_RELAXED);
+	update_vcpu(plic, vcpu);
+}
+
+void vplic_show(struct vplic *plic, u32 *pages)
+{
+	plic->shown = pages;
+}
+
 static u32 read_enable(struct vplic *plic, u32 offset)
 {
 	unsigned vcpu;
@@ -199,19 +234,12 @@ static u32 read_enable(struct vplic *plic, u32 offset)
 
 static void write_register(struct vplic *plic, u32 offset, u32 value)
 {
-	unsigned vcpu;
-	u32 *word;
-
 	if (offset < PENDING) {
 		set_priority(plic, (offset - PRIORITY) / 4, value);
 	} else if (offset < ENABLE) {
 		return; /* pending bits are read-only */
 	} else if (offset < CONTEXT) {
-		word = enable_word(plic, offset, &vcpu);
-		if (!word)
-			return;
-		*word = word == plic->s.enable[vcpu] ? value & ~1U : value; /* no source 0 */
-		update_vcpu(plic, vcpu);
+		set_enable(plic, offset, value);
 	} else {
 		write_context(plic, offset, value);
 	}
@@ -257,12 +285,12 @@ bool vplic_mmio(void *vplic, struct mmio_access *access)
 	return access->is_write ? write_access(vplic, access) : read_access(vplic, access);
 }
 
-void vplic_init(struct vplic *plic, unsigned nr_vcpus,
-		void (*set_external)(void *ctx, unsigned vcpu, bool level), void *ctx)
+void vplic_init(struct vplic *plic, unsigned nr_vcpus, const struct vplic_ops *ops, void *ctx)
 {
 	memset(plic, 0, sizeof(*plic));
 	plic->nr_vcpus = nr_vcpus;
-	plic->set_external = set_external;
+	plic->s.idle = UINT32_MAX;
+	plic->ops = ops;
 	plic->ctx = ctx;
 }
 
@@ -272,6 +300,8 @@ void vplic_reset(struct vplic *plic)
 
 	memset(s->claimed, 0, sizeof(s->claimed));
 	memset(s->enable, 0, sizeof(s->enable));
+	if (plic->shown)
+		memset(plic->shown, 0, VPLIC_SHOWN_SIZE);
 	memset(s->priority, 0, sizeof(s->priority));
 	memset(s->threshold, 0, sizeof(s->threshold));
 	memcpy(s->pending, s->level, sizeof(s->pending));

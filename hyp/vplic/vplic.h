@@ -34,25 +34,47 @@ struct vplic_state {
 	u32 claimed[VPLIC_WORDS]; /* claimed and not completed: the gateway holds back */
 	u32 enable[VPLIC_MAX_VCPUS][VPLIC_WORDS];
 	u32 external; /* bit n: vCPU n was told that an interrupt is pending */
+	u32 idle;     /* bit n: all registers of its context read 0 */
 	u8 priority[VPLIC_NR_SOURCES];
 	u8 threshold[VPLIC_MAX_VCPUS];
+};
+
+/* Called from inside all functions below; must not call back. */
+struct vplic_ops {
+	/* The level of a vCPU's S-mode external interrupt: when it changes, or ends to be idle. */
+	void (*set_external)(void *ctx, unsigned vcpu, bool level);
+	/*
+	 * The context of a vCPU is idle, as after reset, or not any more: nothing to claim, and a
+	 * threshold of 0. While it is, reading it gives 0 and has no effect. May be NULL.
+	 */
+	void (*set_idle)(void *ctx, unsigned vcpu, bool is_idle);
 };
 
 struct vplic {
 	struct vplic_state s;
 	unsigned nr_vcpus;
-	void (*set_external)(void *ctx, unsigned vcpu, bool level);
-	void *ctx;
+	u32 *shown; /* vplic_show(); NULL: nothing */
+	const struct vplic_ops *ops;
+	void *ctx; /* for ops */
 };
 
-/*
- * The lock of the VM is held in all of these. set_external is called from inside them, and only
- * when the level of a vCPU's S-mode external interrupt changes; it must not call back.
- */
+/* The lock of the VM is held in all of these. */
 
 /* Prepares a controller for 1 to VPLIC_MAX_VCPUS vCPUs, reset, all wires low. */
-void vplic_init(struct vplic *plic, unsigned nr_vcpus,
-		void (*set_external)(void *ctx, unsigned vcpu, bool level), void *ctx);
+void vplic_init(struct vplic *plic, unsigned nr_vcpus, const struct vplic_ops *ops, void *ctx);
+
+/* Where the registers of a vCPU's context are: a page from the start of the region. */
+#define VPLIC_CONTEXT(vcpu) (0x200000UL + 0x1000UL * (2 * (vcpu) + 1))
+
+/*
+ * The enable bits of all contexts: registers that Linux reads at each interrupt, and whose reading
+ * has no effect. From now on `pages`, VPLIC_SHOWN_SIZE of cleared memory, holds them at the
+ * offsets from VPLIC_SHOWN on: a guest that has them mapped reads them without an exit. They are
+ * written here and never read.
+ */
+#define VPLIC_SHOWN	 0x2000UL
+#define VPLIC_SHOWN_SIZE 0x2000UL
+void vplic_show(struct vplic *plic, u32 *pages);
 
 /* To reset state. Wires keep their level and, if high, request again: reset the devices first. */
 void vplic_reset(struct vplic *plic);

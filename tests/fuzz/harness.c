@@ -236,7 +236,7 @@ void log_error(const char *format, ...)
 
 static void interrupt(struct virtio_device *device, u32 set, u32 clear)
 {
-	device->s.interrupt_status = (device->s.interrupt_status | set) & ~clear;
+	virtio_set_interrupt_status(device, (device->s.interrupt_status | set) & ~clear);
 	fuzz_check(!(device->s.interrupt_status & ~3U), "there are two kinds of interrupts");
 }
 
@@ -295,6 +295,8 @@ u32 __wrap_virtq_copy_from(struct virtq *q, const struct virtq_chain *chain, u32
 
 /* --- The driver */
 
+static u32 shown[VIRTIO_MMIO_SIZE / 4]; /* of the device that runs */
+
 struct run {
 	const struct fuzz_target *target;
 	struct virtio_device *device;
@@ -303,12 +305,26 @@ struct run {
 	u16 next_desc[VIRTIO_MAX_QUEUES];
 };
 
+/* Reads that are whole registers, or wholly in the configuration. */
+static bool is_shown(const struct run *run, const struct mmio_access *access)
+{
+	u32 end = VIRTIO_MMIO_CONFIG + run->device->ops->config_size;
+	u64 value = 0;
+
+	memcpy(&value, (const u8 *)shown + access->offset, access->len);
+	if (access->offset < VIRTIO_MMIO_CONFIG ? access->len != 4
+						: access->offset + access->len > end)
+		return true;
+	return value == access->value;
+}
+
 static u64 mmio(struct run *run, u32 offset, u8 len, bool is_write, u64 value)
 {
 	struct mmio_access access = { offset, len, is_write, value };
 
 	fuzz_check(virtio_mmio(run->device, &access), "a register answers");
 	fuzz_check(is_write || len == 8 || !(access.value >> 8 * len), "a value has its width");
+	fuzz_check(is_write || is_shown(run, &access), "what is read without an exit is the same");
 	return access.value;
 }
 
@@ -554,6 +570,8 @@ int fuzz_run(const struct fuzz_target *target, const u8 *data, size_t size)
 	run.device = target->create(size ? data[size - 1] : 0);
 	run.device->vm_ops = &vm_ops;
 	virtio_device_attach(run.device, &memory);
+	memset(shown, 0, sizeof(shown));
+	virtio_device_show(run.device, shown);
 	for (size_t at = 0; at < size && at < MAX_STEPS * sizeof(step); at += sizeof(step)) {
 		memset(&step, 0, sizeof(step));
 		memcpy(&step, data + at, MIN(sizeof(step), size - at));

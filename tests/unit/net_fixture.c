@@ -112,7 +112,7 @@ void timer_stop_and_wait(struct timer *timer)
 
 static void interrupt(struct virtio_device *device, u32 set, u32 clear)
 {
-	device->s.interrupt_status = (device->s.interrupt_status | set) & ~clear;
+	virtio_set_interrupt_status(device, (device->s.interrupt_status | set) & ~clear);
 	f->interrupts += set != 0;
 }
 

@@ -242,7 +242,7 @@ bool __wrap_guest_bring_back(const struct guest_memory *memory, gpa_t gpa, u64 s
 
 static void interrupt(struct virtio_device *device, u32 set, u32 clear)
 {
-	device->s.interrupt_status = (device->s.interrupt_status | set) & ~clear;
+	virtio_set_interrupt_status(device, (device->s.interrupt_status | set) & ~clear);
 }
 
 static void ask_for_service(struct virtio_device *device)

@@ -29,6 +29,7 @@ struct fixture {
 	unsigned last_queue;
 	bool is_busy, dislikes, works;
 	u8 config[CONFIG_SIZE];
+	u32 shown[VIRTIO_MMIO_SIZE / 4];
 };
 
 static struct fixture *fixture_of(struct virtio_device *device)
@@ -41,7 +42,7 @@ static bool is_locked(const struct spinlock *lock)
 	return lock->owner != lock->next;
 }
 
-/* Every op but notify and service has both locks. */
+/* Every op but notify, service and read_config has both locks. */
 static struct fixture *locked_twice(struct virtio_device *device)
 {
 	struct fixture *f = fixture_of(device);
@@ -116,8 +117,9 @@ static void service(struct virtio_device *device)
 
 static void read_config(struct virtio_device *device, u32 offset, u32 size, u64 *value)
 {
-	struct fixture *f = locked_twice(device);
+	struct fixture *f = fixture_of(device);
 
+	assert_true(is_locked(&device->lock));
 	assert_true(offset + size <= CONFIG_SIZE);
 	memcpy(value, f->config + offset, size);
 }
@@ -159,7 +161,7 @@ static void interrupt(struct virtio_device *device, u32 set, u32 clear)
 {
 	struct fixture *f = fixture_of(device);
 
-	device->s.interrupt_status = (device->s.interrupt_status | set) & ~clear;
+	virtio_set_interrupt_status(device, (device->s.interrupt_status | set) & ~clear);
 	f->raised += set != 0;
 	f->wire = device->s.interrupt_status != 0;
 }
@@ -184,6 +186,7 @@ static int setup(void **state)
 	f.device.receive_lock = &f.receive_lock;
 	virtio_device_init(&f.device, &ops, FEATURES, 3);
 	virtio_device_attach(&f.device, &f.memory);
+	virtio_device_show(&f.device, f.shown);
 	*state = &f;
 	return 0;
 }
@@ -204,11 +207,24 @@ static int teardown(void **state)
 
 /* --- The driver's accesses */
 
+/* What the guest reads without an exit is what it would read with one. */
+static void check_shown(const struct fixture *f, u32 offset, u8 len, u64 value)
+{
+	u64 shown = 0;
+
+	if (!f->device.shown)
+		return;
+	memcpy(&shown, (const u8 *)f->shown + offset, len);
+	if (offset < R(CONFIG) ? len == 4 : offset + len <= R(CONFIG) + CONFIG_SIZE)
+		assert_int_equal(shown, value);
+}
+
 static u64 read_wide(struct fixture *f, u32 offset, u8 len)
 {
 	struct mmio_access access = { .offset = offset, .len = len, .value = 0xdeadbeefdeadbeef };
 
 	assert_true(virtio_mmio(&f->device, &access));
+	check_shown(f, offset, len, access.value);
 	return access.value;
 }
 
@@ -450,17 +466,26 @@ static void registers_of_the_other_direction(void **state)
 	}
 }
 
+static void change_config(struct fixture *f)
+{
+	spin_lock(&f->device.lock);
+	f->config[8]++;
+	virtio_notify_config(&f->device);
+	spin_unlock(&f->device.lock);
+	read32(f, R(CONFIG) + 8);
+}
+
 static void the_generation_changes_with_the_configuration(void **state)
 {
 	struct fixture *f = *state;
 	u32 before = read32(f, R(CONFIG_GENERATION));
 
-	virtio_notify_config(&f->device);
+	change_config(f);
 	assert_int_not_equal(read32(f, R(CONFIG_GENERATION)), before);
 	assert_int_equal(f->raised, 0); /* not before DRIVER_OK */
 	go_live(f, 0);
 	before = read32(f, R(CONFIG_GENERATION));
-	virtio_notify_config(&f->device);
+	change_config(f);
 	assert_int_not_equal(read32(f, R(CONFIG_GENERATION)), before);
 	assert_int_equal(read32(f, R(INTERRUPT_STATUS)), VIRTIO_INTERRUPT_CONFIG);
 	assert_int_equal(f->raised, 1);
@@ -730,7 +755,7 @@ static void an_interrupt_that_is_pending_is_not_raised_again(void **state)
 	assert_int_equal(f->device.queues[1].interrupts, 1);
 	write32(f, R(INTERRUPT_ACK), VIRTIO_INTERRUPT_CONFIG); /* another bit */
 	assert_int_equal(read32(f, R(INTERRUPT_STATUS)), VIRTIO_INTERRUPT_USED);
-	virtio_notify_config(&f->device);
+	change_config(f);
 	assert_int_equal(f->raised, 2);
 	assert_int_equal(read32(f, R(INTERRUPT_STATUS)), 3);
 	write32(f, R(INTERRUPT_ACK), UINT32_MAX);
@@ -761,7 +786,7 @@ static void a_reset_clears_everything(void **state)
 	go_live(f, FEATURES);
 	offer(f, 0);
 	write32(f, R(QUEUE_NOTIFY), 1);
-	virtio_notify_config(&f->device);
+	change_config(f);
 	assert_true(f->wire);
 	write32(f, R(STATUS), 0);
 	assert_int_equal(read32(f, R(STATUS)), 0);
@@ -920,6 +945,7 @@ static void what_a_device_does_not_need_may_be_missing(void **state)
 
 	virtio_device_init(&f->device, &few_ops, 0, 3);
 	f->device.receive_lock = NULL;
+	f->device.shown = NULL;
 	go_live(f, VIRTIO_F_RING_RESET);
 	for (u32 offset = 0; offset < VIRTIO_MMIO_SIZE; offset += 4) {
 		read32(f, offset);

@@ -15,8 +15,9 @@
 
 struct fixture {
 	struct vplic plic;
-	bool external[VPLIC_MAX_VCPUS];
+	bool external[VPLIC_MAX_VCPUS], was_idle[VPLIC_MAX_VCPUS], is_busy[VPLIC_MAX_VCPUS];
 	unsigned calls;
+	u32 shown[VPLIC_SHOWN_SIZE / 4];
 };
 
 static void set_external(void *ctx, unsigned vcpu, bool level)
@@ -24,15 +25,31 @@ static void set_external(void *ctx, unsigned vcpu, bool level)
 	struct fixture *f = ctx;
 
 	assert_true(vcpu < f->plic.nr_vcpus);
-	assert_int_not_equal(f->external[vcpu], level); /* called on changes only */
+	/* on changes only */
+	assert_true(f->external[vcpu] != level || f->was_idle[vcpu]);
+	f->was_idle[vcpu] = false;
+	f->calls += f->external[vcpu] != level;
 	f->external[vcpu] = level;
-	f->calls++;
 }
+
+static void set_idle(void *ctx, unsigned vcpu, bool is_idle)
+{
+	struct fixture *f = ctx;
+
+	assert_true(vcpu < f->plic.nr_vcpus);
+	assert_int_equal(f->is_busy[vcpu], is_idle);
+	assert_false(f->was_idle[vcpu]);
+	f->is_busy[vcpu] = !is_idle;
+	f->was_idle[vcpu] = !is_idle; /* set_external() must follow */
+}
+
+static const struct vplic_ops ops = { set_external, set_idle };
 
 static void init(struct fixture *f, unsigned nr_vcpus)
 {
 	memset(f, 0, sizeof(*f));
-	vplic_init(&f->plic, nr_vcpus, set_external, f);
+	vplic_init(&f->plic, nr_vcpus, &ops, f);
+	vplic_show(&f->plic, f->shown);
 }
 
 static int setup(void **state)
@@ -44,12 +61,28 @@ static int setup(void **state)
 	return 0;
 }
 
+/* An access comes, and has an effect, only where the context is not idle. */
+static bool is_idle_context(const struct fixture *f, u32 offset)
+{
+	for (unsigned vcpu = 0; vcpu < f->plic.nr_vcpus; vcpu++) {
+		if (offset - VPLIC_CONTEXT(vcpu) < 0x1000)
+			return !f->is_busy[vcpu];
+	}
+	return false;
+}
+
 static u32 read_reg(struct fixture *f, u32 offset)
 {
 	struct mmio_access access = { offset, 4, false, ~0ULL };
+	bool is_idle = is_idle_context(f, offset);
 
 	assert_true(vplic_mmio(&f->plic, &access));
 	assert_true(access.value <= UINT32_MAX);
+	if (is_idle)
+		assert_int_equal(access.value, 0);
+	/* What the guest reads without an exit is what it would read with one. */
+	if (offset >= VPLIC_SHOWN && offset < VPLIC_SHOWN + VPLIC_SHOWN_SIZE)
+		assert_int_equal(f->shown[(offset - VPLIC_SHOWN) / 4], access.value);
 	return (u32)access.value;
 }
 
@@ -58,6 +91,8 @@ static void write_reg(struct fixture *f, u32 offset, u32 value)
 	struct mmio_access access = { offset, 4, true, value };
 
 	assert_true(vplic_mmio(&f->plic, &access));
+	for (unsigned vcpu = 0; vcpu < f->plic.nr_vcpus; vcpu++)
+		assert_false(f->was_idle[vcpu]);
 }
 
 static void set_level(struct fixture *f, unsigned source, bool level)
