@@ -101,6 +101,10 @@ void timer_stop(struct timer *timer)
 		list_remove(&timer->link);
 		timer->hart = NULL;
 	}
+	/* An interrupt for nothing costs a guest an exit. (A call of the firmware would cost more.)
+	 */
+	if (timer_has_sstc && hart == this_hart())
+		program(&hart->timers, next_deadline(&hart->timers));
 	spin_unlock(&hart->timers.lock);
 }
 

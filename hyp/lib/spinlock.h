@@ -31,6 +31,16 @@ static inline void spin_lock(struct spinlock *lock)
 		;
 }
 
+/* Does not wait: false if somebody has it. */
+static inline bool spin_trylock(struct spinlock *lock)
+{
+	u64 seen = __atomic_load_n(&lock->both, __ATOMIC_RELAXED);
+
+	return (u32)seen == (u32)(seen >> 32) &&
+	       __atomic_compare_exchange_n(&lock->both, &seen, seen + SPINLOCK_NEXT, false,
+					   __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
 static inline void spin_unlock(struct spinlock *lock)
 {
 	/* Release: what we wrote is seen by the next owner. Only the owner writes this field. */

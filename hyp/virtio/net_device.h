@@ -65,6 +65,13 @@ void net_send(struct net_device *net);
 /* Pops the next chain of the transmit or the control queue; false: none. */
 bool net_pop(struct net_device *net, struct virtq *q);
 
+/*
+ * Frames sent so far, modulo 2^16, as the driver sees it; and: it has been told of so many, by an
+ * interrupt that was raised for something else. No lock held.
+ */
+u16 net_count_sent(struct net_device *net);
+void net_told(struct net_device *net, u16 sent);
+
 /* Functions of the port: no lock held. */
 void net_sent(struct net_port *port, u64 cookie);
 void net_writable(struct net_port *port);

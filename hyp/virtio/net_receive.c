@@ -185,10 +185,14 @@ bool net_deliver(struct net_port *port, const struct net_frame *frame)
 void net_flush(struct net_port *port)
 {
 	struct net_device *net = net_of_port(port);
+	u16 sent = net_count_sent(net);
+	bool told;
 
 	spin_lock(&net->receive_lock);
-	virtio_notify_used(&net->device, queue(net));
+	told = virtio_notify_used(&net->device, queue(net));
 	spin_unlock(&net->receive_lock);
+	if (told)
+		net_told(net, sent);
 }
 
 /*

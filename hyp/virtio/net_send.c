@@ -12,7 +12,8 @@
 #define MAX_WORK     64U
 #define MAX_SEGMENTS 512U
 
-#define TELL_DELAY_NS 500000UL
+#define TELL_DELAY_NS 2000000UL
+#define TELL_FRAMES   64U /* as many are told of at once */
 
 static struct virtq *queue(struct net_device *net)
 {
@@ -191,7 +192,15 @@ static unsigned send_next(struct net_device *net)
  */
 static void tell_soon(struct net_device *net)
 {
-	if (net->is_telling || !virtq_will_want_interrupt(queue(net)))
+	struct virtq *q = queue(net);
+
+	if (!virtq_will_want_interrupt(q))
+		return;
+	if ((u16)(q->s.next_used - q->s.signalled_used) >= TELL_FRAMES) {
+		virtio_notify_used(&net->device, q);
+		return;
+	}
+	if (net->is_telling)
 		return;
 	net->is_telling = true;
 	timer_start(&net->tell_timer, time_now() + time_from_ns(TELL_DELAY_NS));
@@ -204,6 +213,29 @@ void net_tell(struct timer *timer)
 	spin_lock(&net->device.lock);
 	net->is_telling = false;
 	virtio_notify_used(&net->device, queue(net));
+	spin_unlock(&net->device.lock);
+}
+
+u16 net_count_sent(struct net_device *net)
+{
+	return __atomic_load_n(&queue(net)->s.next_used, __ATOMIC_ACQUIRE);
+}
+
+/*
+ * It comes from who receives, and does not wait for who sends: a timer that stays finds nothing to
+ * tell.
+ */
+void net_told(struct net_device *net, u16 sent)
+{
+	struct virtq *q = queue(net);
+
+	if (!spin_trylock(&net->device.lock))
+		return;
+	if (net->is_telling && q->s.next_used == sent) {
+		q->s.signalled_used = sent;
+		net->is_telling = false;
+		timer_stop(&net->tell_timer);
+	}
 	spin_unlock(&net->device.lock);
 }
 

@@ -17,6 +17,14 @@ static inline void spin_lock(struct spinlock *lock)
 	lock->is_locked = true;
 }
 
+static inline bool spin_trylock(struct spinlock *lock)
+{
+	if (lock->is_locked)
+		return false;
+	lock->is_locked = true;
+	return true;
+}
+
 static inline void spin_unlock(struct spinlock *lock)
 {
 	fuzz_check(lock->is_locked, "a lock is held when it is released");
