@@ -253,7 +253,7 @@ static void event(struct virtio_device *device, const struct fuzz_step *step)
 	(void)device;
 	switch (step->c >> 8 & 7) {
 	case 0: complete(1 + step->b % 8); break;
-	case 1: host.room = step->b % 16; break;
+	case 1: host.room = 1 + step->b % 15; break; /* what is refused comes when another is done */
 	case 2: arrive(step); break;
 	case 3: send_from_other(step); break;
 	case 4:
