@@ -6,6 +6,7 @@
  */
 #include "console.h"
 #include "fdt.h"
+#include "paging.h"
 #include "sbi.h"
 
 #define OPERATIONS  5000
@@ -127,6 +128,7 @@ static void loop_rdtime(void)
 }
 
 static u64 self;
+static u64 *root; /* of Sv39 */
 
 static long run_base(void)
 {
@@ -188,6 +190,39 @@ static long run_rdtime(void)
 	return 0;
 }
 
+/*
+ * What an exit costs beside its instructions: an emulator that forgets all translations at each
+ * exit finds them again, one for each page that is touched. With and without a call in each round.
+ */
+#define TOUCHED 64
+
+static u8 touched[TOUCHED][PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
+
+static long touch_pages(bool calls)
+{
+	long error = 0;
+
+	paging_use(paging_satp(root));
+	for (unsigned i = 0; i < OPERATIONS; i++) {
+		if (calls)
+			error |= sbi_call0(SBI_EXT_BASE, SBI_BASE_GET_SPEC_VERSION).error;
+		for (unsigned page = 0; page < TOUCHED; page++)
+			(void)*(volatile u8 *)touched[page];
+	}
+	paging_use(0);
+	return error;
+}
+
+static long run_touch(void)
+{
+	return touch_pages(false);
+}
+
+static long run_call_and_touch(void)
+{
+	return touch_pages(true);
+}
+
 static const struct {
 	const char *name;
 	long (*run)(void);
@@ -203,6 +238,8 @@ static const struct {
 	{ "plic_read_c", run_plic_read_compressed },
 	{ "plic_write", run_plic_write },
 	{ "uart_lsr", run_uart_lsr },
+	{ "touch", run_touch },
+	{ "call_and_touch", run_call_and_touch },
 };
 
 /*
@@ -258,6 +295,7 @@ static void run_all(void)
 void guest_main(void)
 {
 	self = hart_self()->id;
+	root = paging_new();
 	csr_write(sie, 0);
 	scenario_begin("bench");
 	if (hart_count() == 1)
