@@ -56,6 +56,14 @@ static u64 next_deadline(const struct timer_queue *queue)
 	return deadline;
 }
 
+/* Lock held, on the queue's hart. A call of the firmware may cost more than what it would save. */
+static void postpone(struct timer_queue *queue)
+{
+	__atomic_store_n(&queue->is_early, false, __ATOMIC_RELAXED);
+	if (timer_has_sstc)
+		program(queue, next_deadline(queue));
+}
+
 void timer_queue_init(struct timer_queue *queue)
 {
 	list_init(&queue->timers);
@@ -101,11 +109,23 @@ void timer_stop(struct timer *timer)
 		list_remove(&timer->link);
 		timer->hart = NULL;
 	}
-	/* An interrupt for nothing costs a guest an exit. (A call of the firmware would cost more.)
-	 */
-	if (timer_has_sstc && hart == this_hart())
-		program(&hart->timers, next_deadline(&hart->timers));
+	/* An interrupt for nothing costs a guest an exit. */
+	if (hart == this_hart())
+		postpone(&hart->timers);
+	else
+		__atomic_store_n(&hart->timers.is_early, true, __ATOMIC_RELAXED);
 	spin_unlock(&hart->timers.lock);
+}
+
+void timer_tidy(void)
+{
+	struct timer_queue *queue = &this_hart()->timers;
+
+	if (likely(!__atomic_load_n(&queue->is_early, __ATOMIC_RELAXED)))
+		return;
+	spin_lock(&queue->lock);
+	postpone(queue);
+	spin_unlock(&queue->lock);
 }
 
 void timer_set_guest_deadline(u64 deadline)

@@ -25,6 +25,7 @@ struct timer_queue {
 	struct list timers;	    /* earliest first */
 	u64 programmed;		    /* what the hardware will interrupt at, TIME_NEVER: nothing */
 	const struct timer *firing; /* whose function is being called; atomic */
+	bool is_early;		    /* programmed for one that another hart has stopped; atomic */
 	/*
 	 * The deadline of the vCPU that runs on this hart, when the hart lacks Sstc. It is no entry
 	 * of the queue because a guest sets it often and mostly far away.
@@ -67,6 +68,12 @@ unsigned timer_count(void);
 
 /* Sets the running vCPU's deadline (see struct timer_queue). */
 void timer_set_guest_deadline(u64 deadline);
+
+/*
+ * Programs this hart's timer for what is next, if it still is for what another hart has stopped:
+ * the interrupt would be for nothing. Where that takes a call of the firmware nothing is done.
+ */
+void timer_tidy(void);
 
 /* The timer interrupt of this hart: fires what is due, programs what is next. */
 void timer_interrupt(void);

@@ -250,6 +250,7 @@ void vcpu_do_requests(struct vcpu *vcpu, u64 requests)
 		vcpu->stats.fw_events[FW_IPI_RECEIVED]++;
 	}
 	if (requests & REQUEST_EXTERNAL) {
+		timer_tidy(); /* who raises it may have stopped what would come a little later */
 		if (__atomic_load_n(&vcpu->external_level, __ATOMIC_RELAXED)) {
 			csr_set(CSR_HVIP, HVIP_VSEIP);
 			vcpu->stats.injected_interrupts++;

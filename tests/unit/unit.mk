@@ -49,6 +49,7 @@ UNIT_guest_walk := hyp/vcpu/guest_walk.c $(GUEST_MEMORY)
 UNIT_CFLAGS_guest_walk := -DWINDOW_BASE=0UL
 UNIT_mailbox := hyp/vcpu/mailbox.c
 UNIT_interrupts := hyp/vcpu/interrupts.c
+UNIT_timer := hyp/core/timer.c hyp/riscv/isa.c
 UNIT_pmu := hyp/vcpu/pmu.c
 UNIT_sta := hyp/vcpu/sta.c $(GUEST_MEMORY)
 UNIT_CFLAGS_sta := -DWINDOW_BASE=0UL
