@@ -14,7 +14,7 @@
 
 struct host_net {
 	struct host_net_frame *sending[MAX_SENDING];
-	unsigned nr_sending, room;
+	unsigned nr_sending, room; /* room: 1 at least, or what is refused would never come again */
 	void (*receive)(void *ctx, const struct virtio_net_header *header, const void *frame,
 			u32 size);
 	void (*flush)(void *ctx);
@@ -253,7 +253,7 @@ static void event(struct virtio_device *device, const struct fuzz_step *step)
 	(void)device;
 	switch (step->c >> 8 & 7) {
 	case 0: complete(1 + step->b % 8); break;
-	case 1: host.room = 1 + step->b % 15; break; /* what is refused comes when another is done */
+	case 1: host.room = 1 + step->b % 15; break;
 	case 2: arrive(step); break;
 	case 3: send_from_other(step); break;
 	case 4:
