@@ -184,11 +184,13 @@ void virtio_ask_for_service(struct virtio_device *device)
 	f.services++;
 }
 
-void virtio_notify_used(struct virtio_device *device, struct virtq *q)
+bool virtio_notify_used(struct virtio_device *device, struct virtq *q)
 {
+	bool wants = virtq_wants_interrupt(q);
+
 	assert_ptr_equal(device, f.device);
-	if (virtq_wants_interrupt(q))
-		f.interrupts++;
+	f.interrupts += wants;
+	return wants;
 }
 
 void virtio_needs_reset(struct virtio_device *device, const char *why)
