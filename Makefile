@@ -126,6 +126,8 @@ unit: $(UNIT_PROGRAMS)
 
 include tests/fuzz/fuzz.mk
 
+include compare/compare.mk
+
 # Quick ones first: a mistake shows early.
 FAST_TESTS = $(sort $(UNIT_PROGRAMS) $(FUZZ_PROGRAMS)) $(sort $(wildcard tests/launcher/*.t \
 	tests/guest/*/*.t tests/vms/*.t) tests/monitor/script.t tests/monitor/ctl.t)
