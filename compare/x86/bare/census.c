@@ -5,13 +5,13 @@
  */
 #include "kernel.h"
 
-#define POISON	     0xa5a5a5a5a5a5a5a5ull
-#define RESULTS	     4
-#define SHADOW_CR2   0x1234000
-#define WAKE_UP	     1000000
-#define VECTOR_DB    1
-#define VECTOR_PF    14
-#define LSR_IDLE     0x60 /* nothing is being sent */
+#define POISON	   0xa5a5a5a5a5a5a5a5ull
+#define RESULTS	   4
+#define SHADOW_CR2 0x1234000
+#define WAKE_UP	   1000000
+#define VECTOR_DB  1
+#define VECTOR_PF  14
+#define LSR_IDLE   0x60 /* nothing is being sent */
 
 static const struct probe probes[] = { ALL_PROBES(PROBE_ENTRY) };
 
@@ -74,7 +74,7 @@ static void prepare(const struct probe *probe)
 
 static void restore(void)
 {
-	timer_start(0);
+	timer_repeat(0);
 	tss_make_available();
 	__asm__ volatile("ltr %w0" ::"r"(TSS));
 	__asm__ volatile("mov %0, %%fs" ::"r"(USER_DS));
@@ -93,9 +93,9 @@ static const char *reads(const struct probe *probe, u64 before, u64 truth)
 	if (probe->truth == T_TSC)
 		return value >= before && value <= read_tsc() ? "reads" : "reads other";
 	if (probe->truth == T_FLAGS)
-		return (value & (FLAG_IF | FLAG_IOPL)) == (FLAG_IF | (user_flags & FLAG_IOPL)) ?
-			       "reads" :
-			       "reads other";
+		return (value & (FLAG_IF | FLAG_IOPL)) == (FLAG_IF | (user_flags & FLAG_IOPL))
+			       ? "reads"
+			       : "reads other";
 	if (probe->truth == T_PORT)
 		return (value & LSR_IDLE) == LSR_IDLE ? "reads" : "reads other";
 #ifndef __x86_64__
@@ -152,10 +152,10 @@ static void run(const struct probe *probe, u32 cpl, const char *variant)
 {
 	prepare(probe);
 	u64 truth = machine_truth(probe->truth);
-	monitor_call(MARK_PROBE_BEGIN);
+	monitor_call(MARK_PROBE_BEGIN, (uptr)probe->at);
 	u64 before = read_tsc();
 	attempt_run(probe->run, cpl, user_results);
-	monitor_call(MARK_PROBE_END);
+	monitor_call(MARK_PROBE_END, 0);
 
 	put_text("probe ");
 	put_text(probe->name);
@@ -195,8 +195,8 @@ static int has_umip(void)
 /* What the supervisor can close for user code by bits of CR4. */
 static void run_closed(void)
 {
-	static const char *const names[] = { "sgdt", "sidt", "sldt", "smsw", "str",
-					     "rdtsc", "rdtscp", 0 };
+	static const char *const names[] = { "sgdt", "sidt",  "sldt",	"smsw",
+					     "str",  "rdtsc", "rdtscp", 0 };
 	uptr before = read_cr4();
 
 	if (!has_umip()) {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "kernel.h"
 
-#define COM1	     0x3f8
-#define COM1_FCR     (COM1 + 2)
-#define COM1_LCR     (COM1 + 3)
-#define COM1_LSR     (COM1 + 5)
-#define LSR_THRE     0x20
-#define PORT_EXIT    0xf4 /* isa-debug-exit, as the emulator is started with */
+#define COM1	  0x3f8
+#define COM1_FCR  (COM1 + 2)
+#define COM1_LCR  (COM1 + 3)
+#define COM1_LSR  (COM1 + 5)
+#define LSR_THRE  0x20
+#define PORT_EXIT 0xf4 /* isa-debug-exit, as the emulator is started with */
 
 void console_init(void)
 {

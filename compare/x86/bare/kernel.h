@@ -41,8 +41,8 @@ extern volatile u32 timer_ticks;
 
 void machine_init(void);
 void tss_make_available(void); /* both; ltr needs one that is not busy */
-void timer_start(u32 ticks); /* once; 0: off */
-void timer_repeat(u32 ticks);
+void timer_start(u32 ticks);
+void timer_repeat(u32 ticks);	     /* 0: no more */
 u64 machine_truth(enum truth truth); /* what the kernel knows it set, or reads at CPL 0 */
 void trap(struct frame *frame);
 
@@ -59,9 +59,9 @@ void paging_init(void);
 u64 *space_leaf(struct space *space, uptr address);
 void space_enter(struct space *space);
 
-#define PTE_PRESENT 0x001ull
-#define PTE_WRITE   0x002ull
-#define PTE_USER    0x004ull
+#define PTE_PRESENT  0x001ull
+#define PTE_WRITE    0x002ull
+#define PTE_USER     0x004ull
 #define PTE_UNCACHED 0x010ull
 
 /* --- trap.S */
@@ -86,7 +86,7 @@ enum mark { MARK_PROBE_BEGIN = 1, MARK_PROBE_END, MARK_COUNT_BEGIN, MARK_COUNT_E
 
 extern int monitored;
 void monitor_detect(void);
-u32 monitor_call(u32 number);
+u32 monitor_call(u32 number, uptr argument);
 
 /* --- census.c, operations.c */
 
@@ -135,16 +135,16 @@ static inline void cpuid(u32 leaf, u32 *a, u32 *b, u32 *c, u32 *d)
 	__asm__ volatile("cpuid" : "=a"(*a), "=b"(*b), "=c"(*c), "=d"(*d) : "0"(leaf), "2"(0));
 }
 
-#define READ_CONTROL(name, type)                                                                   \
-	static inline uptr read_##name(void)                                                       \
-	{                                                                                          \
-		uptr value;                                                                        \
-		__asm__ volatile("mov %%" type ", %0" : "=r"(value));                              \
-		return value;                                                                      \
-	}                                                                                          \
-	static inline void write_##name(uptr value)                                                \
-	{                                                                                          \
-		__asm__ volatile("mov %0, %%" type ::"r"(value) : "memory");                       \
+#define READ_CONTROL(name, type)                                             \
+	static inline uptr read_##name(void)                                 \
+	{                                                                    \
+		uptr value;                                                  \
+		__asm__ volatile("mov %%" type ", %0" : "=r"(value));        \
+		return value;                                                \
+	}                                                                    \
+	static inline void write_##name(uptr value)                          \
+	{                                                                    \
+		__asm__ volatile("mov %0, %%" type ::"r"(value) : "memory"); \
 	}
 READ_CONTROL(cr0, "cr0")
 READ_CONTROL(cr2, "cr2")
@@ -155,20 +155,20 @@ READ_CONTROL(dr7, "db7")
 READ_CONTROL(cr8, "cr8")
 #endif
 
-#define CR0_WP	    (1ul << 16)
-#define CR0_TS	    (1ul << 3)
-#define CR0_PG	    (1ul << 31)
-#define CR4_TSD	    (1ul << 2)
-#define CR4_PAE	    (1ul << 5)
-#define CR4_PCE	    (1ul << 8)
-#define CR4_UMIP    (1ul << 11)
-#define CR4_FSGSBASE (1ul << 16)
-#define CR4_OSXSAVE (1ul << 18)
-#define FLAG_IF	    0x200ul
-#define FLAG_IOPL   0x3000ul
-#define MSR_APIC_BASE 0x1b
+#define CR0_WP		(1ul << 16)
+#define CR0_TS		(1ul << 3)
+#define CR0_PG		(1ul << 31)
+#define CR4_TSD		(1ul << 2)
+#define CR4_PAE		(1ul << 5)
+#define CR4_PCE		(1ul << 8)
+#define CR4_UMIP	(1ul << 11)
+#define CR4_FSGSBASE	(1ul << 16)
+#define CR4_OSXSAVE	(1ul << 18)
+#define FLAG_IF		0x200ul
+#define FLAG_IOPL	0x3000ul
+#define MSR_APIC_BASE	0x1b
 #define MSR_SYSENTER_CS 0x174
-#define MSR_EFER    0xc0000080
-#define MSR_STAR    0xc0000081
-#define MSR_LSTAR   0xc0000082
-#define MSR_SFMASK  0xc0000084
+#define MSR_EFER	0xc0000080
+#define MSR_STAR	0xc0000081
+#define MSR_LSTAR	0xc0000082
+#define MSR_SFMASK	0xc0000084

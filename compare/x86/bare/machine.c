@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "kernel.h"
 
-#define APIC_EOI      0x0b0
-#define APIC_SPURIOUS 0x0f0
+#define APIC_EOI       0x0b0
+#define APIC_SPURIOUS  0x0f0
 #define APIC_LVT_TIMER 0x320
-#define APIC_INITIAL  0x380
-#define APIC_DIVIDE   0x3e0
-#define DIVIDE_BY_1   0x0b
-#define LVT_PERIODIC 0x20000
-#define APIC_ENABLED  0x100
+#define APIC_INITIAL   0x380
+#define APIC_DIVIDE    0x3e0
+#define DIVIDE_BY_1    0x0b
+#define LVT_PERIODIC   0x20000
+#define APIC_ENABLED   0x100
 #define GATE_INTERRUPT 0x8e
 #define GATE_USER      0x60
 #define TSS_BUSY       0x02
@@ -26,7 +26,8 @@ struct gate {
 #endif
 } __attribute__((packed));
 
-/* What is used of it: the stack of CPL 0. The map of ports lies beyond the limit: none is allowed. */
+/* What is used of it: the stack of CPL 0. The map of ports lies beyond the limit: none is allowed.
+ */
 struct tss {
 #ifdef __x86_64__
 	u32 reserved;
@@ -127,14 +128,13 @@ static volatile u32 *apic(u32 offset)
 
 void timer_start(u32 ticks)
 {
-	*apic(APIC_LVT_TIMER) = VECTOR_TIMER;
 	*apic(APIC_INITIAL) = ticks;
 }
 
 /* What waits for it cannot miss the only one. */
 void timer_repeat(u32 ticks)
 {
-	*apic(APIC_LVT_TIMER) = VECTOR_TIMER | LVT_PERIODIC;
+	*apic(APIC_LVT_TIMER) = VECTOR_TIMER | (ticks ? LVT_PERIODIC : 0);
 	*apic(APIC_INITIAL) = ticks;
 }
 
@@ -145,6 +145,7 @@ static void apic_init(void)
 	out8(0xa1, 0xff);
 	*apic(APIC_SPURIOUS) = APIC_ENABLED | VECTOR_SPURIOUS;
 	*apic(APIC_DIVIDE) = DIVIDE_BY_1;
+	*apic(APIC_LVT_TIMER) = VECTOR_TIMER;
 }
 
 void machine_init(void)

@@ -15,9 +15,9 @@ void monitor_detect(void)
 	monitored = b == NAME_B && c == NAME_C;
 }
 
-u32 monitor_call(u32 number)
+u32 monitor_call(u32 number, uptr argument)
 {
 	if (monitored)
-		__asm__ volatile("vmmcall" : "+a"(number)::"memory");
+		__asm__ volatile("vmmcall" : "+a"(number) : "c"(argument) : "memory");
 	return number;
 }

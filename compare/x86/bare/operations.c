@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * The operations that are counted, COUNT of each: "operation NAME COUNT TICKS", where a tick of the
- * time-stamp counter is an instruction if the emulator counts so; "calibration" tells whether it does.
- * Only in 64 bits.
+ * time-stamp counter is an instruction if the emulator counts so; "calibration" tells whether it
+ * does. Only in 64 bits.
  */
 #include "kernel.h"
 
 void syscall_null(void);
 
 #ifdef __x86_64__
-#define COUNT	      1000
-#define CALIBRATION   1000000
-#define TIMER_TICKS   2000
-#define COM1_LSR      0x3fd
-#define EFER_SCE      1
+#define COUNT		 1000
+#define CALIBRATION	 1000000
+#define TIMER_TICKS	 2000
+#define COM1_LSR	 0x3fd
+#define EFER_SCE	 1
 #define FLAGS_AT_SYSCALL 0x200
-#define CALL_NULL     0
+#define CALL_NULL	 0
 
 extern void user_syscalls(void), user_touches(void), syscall_entry(void);
 extern u64 user_results[4];
@@ -118,16 +118,16 @@ static void do_device_reads(void)
 static void do_hypercalls(void)
 {
 	for (u32 i = 0; i < COUNT; i++)
-		check(monitor_call(CALL_NULL) == 0, "the monitor does not answer");
+		check(monitor_call(CALL_NULL, 0) == 0, "the monitor does not answer");
 }
 
 static void count(const char *name, void (*operation)(void))
 {
-	monitor_call(MARK_COUNT_BEGIN);
+	monitor_call(MARK_COUNT_BEGIN, 0);
 	u64 before = read_tsc();
 	operation();
 	u64 ticks = read_tsc() - before;
-	monitor_call(MARK_COUNT_END);
+	monitor_call(MARK_COUNT_END, 0);
 	put_text("operation ");
 	put_text(name);
 	put_text(" ");
@@ -162,9 +162,7 @@ void operations_run(void)
 	*space_leaf(&space_a, ARENA) = (uptr)frames[0] | PTE_PRESENT | PTE_WRITE;
 	*space_leaf(&space_b, ARENA) = (uptr)frames[1] | PTE_PRESENT | PTE_WRITE;
 
-	monitor_call(MARK_COUNT_BEGIN);
 	calibrate();
-	monitor_call(MARK_COUNT_END);
 	count("syscall", do_syscalls);
 	count("context-switch", do_switches);
 	count("pte-update", do_pte_updates);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * "probe NAME MODE OUTCOME", as the bare kernel does. A process cannot know the machine's real state;
- * so a value is printed as it is, and stepping tells who made it: the processor or the kernel.
+ * "probe NAME MODE OUTCOME", as the bare kernel does. A process cannot know the machine's real
+ * state; so a value is printed as it is, and stepping tells who made it: the processor or the
+ * kernel.
  */
 #include "ring3.h"
 
@@ -27,7 +28,7 @@ void ring3_main(void);
 static const struct probe probes[] = { ALL_PROBES(PROBE_ENTRY) };
 static u64 results[RESULTS];
 
-#define STEPS(X) X(sgdt) X(sidt) X(sldt) X(smsw) X(str) X(add)
+#define STEPS(X)	   X(sgdt) X(sidt) X(sldt) X(smsw) X(str) X(add)
 #define STEP_DECLARE(name) void step_##name(void), stepped_##name(void);
 #define STEP_ENTRY(name)   { #name, step_##name, stepped_##name },
 STEPS(STEP_DECLARE)
@@ -117,8 +118,8 @@ static u64 value_of(const struct probe *probe)
 
 	if (sizeof(uptr) == 8 || probe->truth == T_TSC || probe->truth == T_XCR0)
 		return value;
-	return value & (probe->truth == T_GDTR || probe->truth == T_IDTR ? 0xffffffffffff :
-									   0xffffffff);
+	return value &
+	       (probe->truth == T_GDTR || probe->truth == T_IDTR ? 0xffffffffffff : 0xffffffff);
 }
 
 /* Descriptor table registers: the limit and the base, whose last two bytes are in the next word. */
@@ -221,8 +222,8 @@ static void put_features(void)
 	put_text(c >> 2 & 1 ? "note the processor has UMIP\n" : "note the processor has no UMIP\n");
 	a = 1;
 	__asm__ volatile("cpuid" : "+a"(a), "=b"(b), "=c"(c), "=d"(d));
-	put_text(c >> 31 ? "note the processor says that a monitor is below\n" :
-			   "note the processor tells of no monitor below\n");
+	put_text(c >> 31 ? "note the processor says that a monitor is below\n"
+			 : "note the processor tells of no monitor below\n");
 }
 
 void ring3_main(void)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The program for Linux: it runs the list of probes as an ordinary process and prints what came of it. */
+/* The program for Linux: it runs the list of probes as an ordinary process and prints what came of
+ * it. */
 #pragma once
 
 #include "../probes.h"

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * The guest's local APIC: the monitor owns the real one. Registers are kept, the count starts this
- * machine's timer, and its interrupt becomes a virtual one, which the processor delivers to the guest
- * as soon as the guest takes interrupts (AMD64 manual 2, section 15.21.4).
+ * machine's timer, and its interrupt becomes a virtual one, which the processor delivers to the
+ * guest as soon as the guest takes interrupts (AMD64 manual 2, section 15.21.4).
  */
 #include "monitor.h"
 
-#define EOI	   0x0b0
-#define LVT_TIMER  0x320
-#define INITIAL	   0x380
+#define EOI	     0x0b0
+#define LVT_TIMER    0x320
+#define INITIAL	     0x380
 #define LVT_MASKED   0x10000u
 #define LVT_PERIODIC 0x20000u
 

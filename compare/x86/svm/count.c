@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Exits between two marks of the guest: of a probe, in their order, "exits NAME NAME"; of counted
- * operations, their numbers, "exit NAME COUNT".
+ * Exits between two marks of the guest: of a probe's instruction, in their order, "exits NAME
+ * NAME"; of counted operations, their numbers, "exit NAME COUNT".
  */
 #include "monitor.h"
 
@@ -15,6 +15,7 @@ const char EXIT_DEVICE[] = "EXCP14 device";
 static enum { IDLE, LISTING, COUNTING } state;
 static const char *listed[MOST_LISTED];
 static u32 listed_count;
+static u64 probe_at;
 static struct {
 	const char *name;
 	u64 count;
@@ -22,26 +23,32 @@ static struct {
 
 /* AMD64 manual 2, appendix C. */
 static const char *const names_from_60[] = {
-	"INTR",	  "NMI",     "SMI",    "INIT",	 "VINTR",   "CR0_SEL_WRITE", "IDTR_READ", "GDTR_READ",
-	"LDTR_READ", "TR_READ", "IDTR_WRITE", "GDTR_WRITE", "LDTR_WRITE", "TR_WRITE", "RDTSC", "RDPMC",
-	"PUSHF",  "POPF",    "CPUID",  "RSM",	 "IRET",    "SWINT",	     "INVD",	  "PAUSE",
-	"HLT",	  "INVLPG",  "INVLPGA", "IOIO",	 "MSR",	    "TASK_SWITCH",   "FERR_FREEZE", "SHUTDOWN",
-	"VMRUN",  "VMMCALL", "VMLOAD", "VMSAVE", "STGI",    "CLGI",	     "SKINIT",	  "RDTSCP",
-	"ICEBP",  "WBINVD",  "MONITOR", "MWAIT", "MWAIT_CONDITIONAL", "XSETBV",
+	"INTR",		 "NMI",	       "SMI",	     "INIT",	  "VINTR",
+	"CR0_SEL_WRITE", "IDTR_READ",  "GDTR_READ",  "LDTR_READ", "TR_READ",
+	"IDTR_WRITE",	 "GDTR_WRITE", "LDTR_WRITE", "TR_WRITE",  "RDTSC",
+	"RDPMC",	 "PUSHF",      "POPF",	     "CPUID",	  "RSM",
+	"IRET",		 "SWINT",      "INVD",	     "PAUSE",	  "HLT",
+	"INVLPG",	 "INVLPGA",    "IOIO",	     "MSR",	  "TASK_SWITCH",
+	"FERR_FREEZE",	 "SHUTDOWN",   "VMRUN",	     "VMMCALL",	  "VMLOAD",
+	"VMSAVE",	 "STGI",       "CLGI",	     "SKINIT",	  "RDTSCP",
+	"ICEBP",	 "WBINVD",     "MONITOR",    "MWAIT",	  "MWAIT_CONDITIONAL",
+	"XSETBV",
 };
 
 static const char *const names_of_groups[] = {
-	"CR0_READ", "CR1_READ", "CR2_READ", "CR3_READ", "CR4_READ", "CR5_READ", "CR6_READ", "CR7_READ",
-	"CR8_READ", "", "", "", "", "", "", "",
-	"CR0_WRITE", "CR1_WRITE", "CR2_WRITE", "CR3_WRITE", "CR4_WRITE", "CR5_WRITE", "CR6_WRITE",
-	"CR7_WRITE", "CR8_WRITE", "", "", "", "", "", "", "",
-	"DR0_READ", "DR1_READ", "DR2_READ", "DR3_READ", "DR4_READ", "DR5_READ", "DR6_READ", "DR7_READ",
-	"", "", "", "", "", "", "", "",
-	"DR0_WRITE", "DR1_WRITE", "DR2_WRITE", "DR3_WRITE", "DR4_WRITE", "DR5_WRITE", "DR6_WRITE",
-	"DR7_WRITE", "", "", "", "", "", "", "", "",
-	"EXCP0", "EXCP1", "EXCP2", "EXCP3", "EXCP4", "EXCP5", "EXCP6", "EXCP7", "EXCP8", "EXCP9",
-	"EXCP10", "EXCP11", "EXCP12", "EXCP13", "EXCP14", "EXCP15", "EXCP16", "EXCP17", "EXCP18",
-	"EXCP19", "EXCP20", "EXCP21",
+	"CR0_READ",  "CR1_READ",  "CR2_READ",  "CR3_READ",  "CR4_READ",	 "CR5_READ",  "CR6_READ",
+	"CR7_READ",  "CR8_READ",  "",	       "",	    "",		 "",	      "",
+	"",	     "",	  "CR0_WRITE", "CR1_WRITE", "CR2_WRITE", "CR3_WRITE", "CR4_WRITE",
+	"CR5_WRITE", "CR6_WRITE", "CR7_WRITE", "CR8_WRITE", "",		 "",	      "",
+	"",	     "",	  "",	       "",	    "DR0_READ",	 "DR1_READ",  "DR2_READ",
+	"DR3_READ",  "DR4_READ",  "DR5_READ",  "DR6_READ",  "DR7_READ",	 "",	      "",
+	"",	     "",	  "",	       "",	    "",		 "",	      "DR0_WRITE",
+	"DR1_WRITE", "DR2_WRITE", "DR3_WRITE", "DR4_WRITE", "DR5_WRITE", "DR6_WRITE", "DR7_WRITE",
+	"",	     "",	  "",	       "",	    "",		 "",	      "",
+	"",	     "EXCP0",	  "EXCP1",     "EXCP2",	    "EXCP3",	 "EXCP4",     "EXCP5",
+	"EXCP6",     "EXCP7",	  "EXCP8",     "EXCP9",	    "EXCP10",	 "EXCP11",    "EXCP12",
+	"EXCP13",    "EXCP14",	  "EXCP15",    "EXCP16",    "EXCP17",	 "EXCP18",    "EXCP19",
+	"EXCP20",    "EXCP21",
 };
 
 const char *exit_name(u64 code)
@@ -67,17 +74,18 @@ static void add(const char *name)
 	panic("more kinds of exits than there are counters");
 }
 
-/* hlt and mwait wait for the timer: what it causes is not theirs. */
-static int is_of_timer(const char *name)
+/* Exits of the probe's instruction alone; the timer that hlt waits for may come while rip is there.
+ */
+static int is_of_probe(const char *name)
 {
-	return name == exit_name(EXIT_INTR) || name == exit_name(EXIT_NPF) || name == EXIT_DEVICE;
+	return guest.vmcb->rip == probe_at && name != exit_name(EXIT_INTR);
 }
 
 void count_exit(const char *name)
 {
 	if (state == COUNTING)
 		add(name);
-	if (state == LISTING && listed_count < MOST_LISTED && !is_of_timer(name))
+	if (state == LISTING && listed_count < MOST_LISTED && is_of_probe(name))
 		listed[listed_count++] = name;
 }
 
@@ -108,11 +116,17 @@ static void put_counters(void)
 	}
 }
 
+int count_listing(void)
+{
+	return state == LISTING;
+}
+
 int count_mark(u32 number)
 {
 	switch (number) {
 	case MARK_PROBE_BEGIN:
 		listed_count = 0;
+		probe_at = guest.gpr[RCX];
 		state = LISTING;
 		intercept_all();
 		return 1;

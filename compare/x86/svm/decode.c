@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The instruction at rip, as far as exits need it: its length, since an emulated processor may leave
- * nRIP at 0; registers and the memory operand of moves, invlpg and accesses to control registers.
+ * The instruction at rip, as far as exits need it: its length, since an emulated processor may
+ * leave nRIP at 0; registers and the memory operand of moves, invlpg and accesses to control
+ * registers.
  */
 #include "monitor.h"
 
@@ -73,7 +74,8 @@ static u64 operand(struct cursor *code, struct instruction *insn, u32 rm)
 	if (rm == 4)
 		address = scaled(code, insn->mode);
 	else if (rm == 5 && insn->mode == 0)
-		address = displacement(code, 4); /* in long mode, from the next instruction on: below */
+		address = displacement(code,
+				       4); /* in long mode, from the next instruction on: below */
 	else
 		address = reg(insn->rm);
 	if (insn->mode == 1)
@@ -90,7 +92,8 @@ static void decode_modrm(struct cursor *code, struct instruction *insn)
 	insn->mode = modrm >> 6;
 	insn->reg = (modrm >> 3 & 7) | (code->rex & REX_R ? 8 : 0);
 	insn->rm = (modrm & 7) | (code->rex & REX_B ? 8 : 0);
-	/* Moves to and from control registers have no memory operand, whatever the mode bits say. */
+	/* Moves to and from control registers have no memory operand, whatever the mode bits say.
+	 */
 	if (insn->opcode == 0x0f20 || insn->opcode == 0x0f22)
 		insn->mode = 3;
 	insn->address = operand(code, insn, modrm & 7);

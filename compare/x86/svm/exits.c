@@ -1,34 +1,34 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * What happens at an exit. What only touches the guest's own registers, which the processor switches
- * with the guest, is noted, and then let through: its intercept is off until the probe's end. What
- * would touch this machine is emulated.
+ * What happens at an exit. What only touches the guest's own registers, which the processor
+ * switches with the guest, is noted, and then let through: its intercept is off until the probe's
+ * end. What would touch this machine is emulated.
  */
 #include "monitor.h"
 
-#define MSR_APIC_BASE  0x1b
+#define MSR_APIC_BASE	0x1b
 #define MSR_SYSENTER_CS 0x174
 #define MSR_SYSENTER_SP 0x175
 #define MSR_SYSENTER_IP 0x176
-#define MSR_PAT	       0x277
-#define MSR_EFER       0xc0000080
-#define MSR_STAR       0xc0000081
-#define MSR_LSTAR      0xc0000082
-#define MSR_CSTAR      0xc0000083
-#define MSR_SFMASK     0xc0000084
-#define MSR_FS_BASE    0xc0000100
-#define MSR_GS_BASE    0xc0000101
-#define MSR_KERNEL_GS  0xc0000102
-#define APIC_ENABLED   0x900ull /* the boot processor's, on */
+#define MSR_PAT		0x277
+#define MSR_EFER	0xc0000080
+#define MSR_STAR	0xc0000081
+#define MSR_LSTAR	0xc0000082
+#define MSR_CSTAR	0xc0000083
+#define MSR_SFMASK	0xc0000084
+#define MSR_FS_BASE	0xc0000100
+#define MSR_GS_BASE	0xc0000101
+#define MSR_KERNEL_GS	0xc0000102
+#define APIC_ENABLED	0x900ull /* the boot processor's, on */
 
-#define LEAF_MONITOR   0x40000000
-#define LEAF_EXTENDED  0x80000001
-#define LEAF_SVM       0x8000000a
-#define HAS_MONITOR    (1u << 31)
-#define HAS_SVM	       (1u << 2)
-#define NAME_B	       0x70706f44 /* Dopp */
-#define NAME_C	       0x782d6c65 /* el-x */
-#define NAME_D	       0x20203638 /* 86 */
+#define LEAF_MONITOR  0x40000000
+#define LEAF_EXTENDED 0x80000001
+#define LEAF_SVM      0x8000000a
+#define HAS_MONITOR   (1u << 31)
+#define HAS_SVM	      (1u << 2)
+#define NAME_B	      0x70706f44 /* Dopp */
+#define NAME_C	      0x782d6c65 /* el-x */
+#define NAME_D	      0x20203638 /* 86 */
 
 #define VECTORS_WITH_ERROR (1u << 8 | 0x1fu << 10 | 1u << 17 | 1u << 21)
 #define NOT_EXCEPTIONS	   (1u << 2) /* the NMI has an intercept of its own */
@@ -57,7 +57,8 @@ void intercept_needed(void)
 	vmcb->intercept_2 = bit_2(EXIT_VMRUN) | bit_2(EXIT_VMMCALL) | bit_2(EXIT_VMLOAD) |
 			    bit_2(EXIT_VMSAVE) | bit_2(EXIT_STGI) | bit_2(EXIT_CLGI) |
 			    bit_2(EXIT_SKINIT);
-	vmcb->intercept_cr_read = guest.shadow ? (u16)(1u << 3 | (unpaged ? 1u << 0 | 1u << 4 : 0)) : 0;
+	vmcb->intercept_cr_read =
+		guest.shadow ? (u16)(1u << 3 | (unpaged ? 1u << 0 | 1u << 4 : 0)) : 0;
 	vmcb->intercept_cr_write = guest.shadow ? 1u << 0 | 1u << 3 | 1u << 4 : 0;
 	vmcb->intercept_dr_read = vmcb->intercept_dr_write = 0;
 	vmcb->intercept_exceptions = guest.shadow ? 1u << VECTOR_PF : 0;
@@ -71,7 +72,8 @@ void intercept_all(void)
 	struct vmcb *vmcb = guest.vmcb;
 
 	intercept_needed();
-	/* From reads of IDTR to shutdown; a selective intercept of CR0 would only hide the full one. */
+	/* From reads of IDTR to shutdown; a selective intercept of CR0 would only hide the full
+	 * one. */
 	vmcb->intercept_1 |= ~(bit_1(0x66) - 1);
 	/* To XSETBV; conditional MWAIT would hide MWAIT. */
 	vmcb->intercept_2 |= (bit_2(EXIT_XSETBV) * 2 - 1) & ~bit_2(0x8c);
@@ -86,13 +88,13 @@ static void let_through(u32 code)
 	struct vmcb *vmcb = guest.vmcb;
 
 	if (code < EXIT_CR_WRITE)
-		vmcb->intercept_cr_read &= (u16)~(1u << code);
+		vmcb->intercept_cr_read &= (u16) ~(1u << code);
 	else if (code < EXIT_DR_READ)
-		vmcb->intercept_cr_write &= (u16)~(1u << (code - EXIT_CR_WRITE));
+		vmcb->intercept_cr_write &= (u16) ~(1u << (code - EXIT_CR_WRITE));
 	else if (code < EXIT_DR_WRITE)
-		vmcb->intercept_dr_read &= (u16)~(1u << (code - EXIT_DR_READ));
+		vmcb->intercept_dr_read &= (u16) ~(1u << (code - EXIT_DR_READ));
 	else if (code < EXIT_EXCEPTION)
-		vmcb->intercept_dr_write &= (u16)~(1u << (code - EXIT_DR_WRITE));
+		vmcb->intercept_dr_write &= (u16) ~(1u << (code - EXIT_DR_WRITE));
 	else if (code >= EXIT_SECOND_BIT)
 		vmcb->intercept_2 &= ~bit_2(code);
 	else
@@ -125,7 +127,9 @@ static void set_reg(u32 number, u64 value)
 
 static u64 get_reg(u32 number)
 {
-	return number == RAX ? guest.vmcb->rax : number == RSP ? guest.vmcb->rsp : guest.gpr[number];
+	return number == RAX   ? guest.vmcb->rax
+	       : number == RSP ? guest.vmcb->rsp
+			       : guest.gpr[number];
 }
 
 /* --- Instructions that are emulated */
@@ -177,7 +181,8 @@ static void set_efer(u64 value)
 {
 	guest.efer = value;
 	guest.vmcb->efer = value | EFER_SVME;
-	/* Shadow page tables are on even while the guest's paging is off: long mode waits for that. */
+	/* Shadow page tables are on even while the guest's paging is off: long mode waits for that.
+	 */
 	if (guest.shadow && !(guest.cr0 & CR0_PG))
 		guest.vmcb->efer &= ~EFER_LME;
 }
@@ -276,7 +281,8 @@ static void set_cr(u32 number, u64 value)
 	}
 }
 
-/* Register moves, lmsw and clts: what these exits have in common is that a control register changes. */
+/* Register moves, lmsw and clts: what these exits have in common is that a control register
+ * changes. */
 static void do_cr(void)
 {
 	struct instruction insn = instruction_decode();
@@ -333,8 +339,8 @@ static void do_shadow_fault(void)
 }
 
 /*
- * #GP at CPL 3 for an instruction of SVM: SVME is set, the guest does not know it, and its processor
- * has no such instructions.
+ * #GP at CPL 3 for an instruction of SVM: SVME is set, the guest does not know it, and its
+ * processor has no such instructions.
  */
 static int is_svm_instruction(void)
 {
@@ -378,7 +384,10 @@ static void do_instruction(u32 code)
 	case EXIT_MSR: do_msr(); break;
 	case EXIT_VMMCALL: do_vmmcall(); break;
 	/* The guest's caches are this machine's too: nothing of it may be lost. */
-	case EXIT_INVD: __asm__ volatile("wbinvd"); skip(); break;
+	case EXIT_INVD:
+		__asm__ volatile("wbinvd");
+		skip();
+		break;
 	case EXIT_INVLPGA:
 	case EXIT_VMRUN:
 	case EXIT_VMLOAD:

@@ -157,5 +157,8 @@ void copy(void *to, const void *from, u64 bytes)
 
 void clear(void *at, u64 bytes)
 {
-	__asm__ volatile("rep stosb" : "+D"(at), "+c"(bytes) : "a"(0) : "memory");
+	u64 words = bytes / 8, rest = bytes % 8;
+
+	__asm__ volatile("rep stosq" : "+D"(at), "+c"(words) : "a"(0) : "memory");
+	__asm__ volatile("rep stosb" : "+D"(at), "+c"(rest) : "a"(0) : "memory");
 }

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "monitor.h"
 
-#define MSR_EFER	  0xc0000080
-#define MSR_VM_HSAVE_PA	  0xc0010117
-#define MULTIBOOT_BOOTED  0x2badb002
-#define IO_MAP_BYTES	  0x3000
-#define MSR_MAP_BYTES	  0x2000
-#define RESET_PAT	  0x0007040600070406ull
-#define RESET_DR6	  0xffff0ff0
-#define RESET_DR7	  0x400
-#define FLAGS_FIXED	  2
-#define CODE_ATTRIBUTES	  0xc9b /* flat, 32 bits, CPL 0 */
-#define DATA_ATTRIBUTES	  0xc93
-#define LDT_ATTRIBUTES	  0x082
-#define TSS_ATTRIBUTES	  0x08b
-#define LOADABLE	  1
+#define MSR_EFER	 0xc0000080
+#define MSR_VM_HSAVE_PA	 0xc0010117
+#define MULTIBOOT_BOOTED 0x2badb002
+#define IO_MAP_BYTES	 0x3000
+#define MSR_MAP_BYTES	 0x2000
+#define RESET_PAT	 0x0007040600070406ull
+#define RESET_DR6	 0xffff0ff0
+#define RESET_DR7	 0x400
+#define FLAGS_FIXED	 2
+#define CODE_ATTRIBUTES	 0xc9b /* flat, 32 bits, CPL 0 */
+#define DATA_ATTRIBUTES	 0xc93
+#define LDT_ATTRIBUTES	 0x082
+#define TSS_ATTRIBUTES	 0x08b
+#define LOADABLE	 1
 
 struct guest guest;
 

@@ -83,13 +83,16 @@ struct walk guest_walk(u64 address, u32 access, int mark)
 u32 guest_code(u8 *bytes, u32 most)
 {
 	u64 at = guest.vmcb->cs.base + guest.vmcb->rip;
+	const u8 *page = 0;
 
 	for (u32 i = 0; i < most; i++) {
-		struct walk walk = guest_walk(at + i, 0, 0);
-		u8 *byte = walk.mapped ? guest_ram(walk.gpa, 1) : 0;
-		if (!byte)
+		if (!page || (at + i) % PAGE == 0) {
+			struct walk walk = guest_walk(at + i, 0, 0);
+			page = walk.mapped ? guest_ram(walk.gpa & ~(PAGE - 1), PAGE) : 0;
+		}
+		if (!page)
 			return i;
-		bytes[i] = *byte;
+		bytes[i] = page[(at + i) % PAGE];
 	}
 	return most;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A small monitor that uses AMD's SVM: one guest, the bare kernel of bare/, whose RAM lies elsewhere
- * than the guest believes. Memory is virtualized by nested paging, or by shadow page tables.
+ * A small monitor that uses AMD's SVM: one guest, the bare kernel of bare/, whose RAM lies
+ * elsewhere than the guest believes. Memory is virtualized by nested paging, or by shadow page
+ * tables.
  */
 #pragma once
 
@@ -54,8 +55,8 @@ void clear(void *at, u64 bytes);
 void *guest_ram(u64 gpa, u64 bytes); /* 0 if it has none there */
 
 struct walk {
-	int mapped;   /* or not present, or the rights do not suffice */
-	u32 error;    /* the guest's page fault, if not mapped */
+	int mapped; /* or not present, or the rights do not suffice */
+	u32 error;  /* the guest's page fault, if not mapped */
 	u64 gpa;
 	int writable, user, dirty;
 };
@@ -68,10 +69,10 @@ u32 guest_code(u8 *bytes, u32 most);
 /* --- nested.c, shadow.c */
 
 u64 nested_make(void);
-void shadow_restart(void);		/* forgets all, and takes up the guest's mode and tables */
-void shadow_forget(u64 address);	/* one page */
-/* A page fault: 1 when a shadow entry was made and the guest goes on, 0 when there is no RAM at *gpa;
- * -1 when the fault is the guest's, with its error code. */
+void shadow_restart(void);	 /* forgets all, and takes up the guest's mode and tables */
+void shadow_forget(u64 address); /* one page */
+/* A page fault: 1 when a shadow entry was made and the guest goes on, 0 when there is no RAM at
+ * *gpa; -1 when the fault is the guest's, with its error code. */
 int shadow_fault(u64 address, u32 *error, u64 *gpa);
 
 /* --- decode.c */
@@ -79,7 +80,7 @@ int shadow_fault(u64 address, u32 *error, u64 *gpa);
 struct instruction {
 	u32 opcode; /* 0x0f?? for the two-byte ones */
 	u32 mode, reg, rm;
-	u64 address;   /* of the memory operand */
+	u64 address; /* of the memory operand */
 	u64 immediate;
 	u32 length;
 };
@@ -107,3 +108,4 @@ void count_exit(const char *name);
 void count_hidden(void); /* a fault of the shadow page tables, which the guest does not see */
 const char *exit_name(u64 code);
 int count_mark(u32 number); /* whether it is a mark */
+int count_listing(void);    /* whether a probe runs */

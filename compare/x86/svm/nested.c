@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Nested page tables: the guest's RAM, elsewhere. In the format of the monitor's own mode, so long mode
- * (AMD64 manual 2, section 15.25.3); every access is a user access there (section 15.25.5).
+ * Nested page tables: the guest's RAM, elsewhere. In the format of the monitor's own mode, so long
+ * mode (AMD64 manual 2, section 15.25.3); every access is a user access there (section 15.25.5).
  */
 #include "monitor.h"
 

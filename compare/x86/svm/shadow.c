@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Shadow page tables, the simple kind: a page appears in them when the guest first touches it. A write
- * to CR3 forgets all of them, invlpg one page, as both do with a TLB; so they are a TLB in memory, and
- * the guest's page tables need no write protection. A clean page is mapped read-only until it is
- * written to, so that the guest's dirty bits are right.
+ * Shadow page tables, the simple kind: a page appears in them when the guest first touches it. A
+ * write to CR3 forgets all of them, invlpg one page, as both do with a TLB; so they are a TLB in
+ * memory, and the guest's page tables need no write protection. A clean page is mapped read-only
+ * until it is written to, so that the guest's dirty bits are right.
  */
 #include "monitor.h"
 
@@ -46,8 +46,8 @@ static u64 *leaf(u64 address, int make)
 			return 0;
 		/* The four entries of PAE have no rights. */
 		if (!*entry)
-			*entry = (u64)table_new() | (top == 2 && level == 2 ? ENTRY_PRESENT :
-									      TABLE_RIGHTS);
+			*entry = (u64)table_new() |
+				 (top == 2 && level == 2 ? ENTRY_PRESENT : TABLE_RIGHTS);
 		table = (u64 *)(*entry & ADDRESS_MASK);
 	}
 	return &table[address >> 12 & 511];

@@ -58,10 +58,10 @@ _Static_assert(__builtin_offsetof(struct vmcb, cr2) == 0x640, "table B-2");
 _Static_assert(__builtin_offsetof(struct vmcb, pat) == 0x668, "table B-2");
 _Static_assert(sizeof(struct vmcb) == 0x1000, "appendix B");
 
-#define V_IRQ		(1u << 8)
+#define V_IRQ		 (1u << 8)
 #define V_PRIORITY_SHIFT 16
-#define V_INTR_MASKING	(1u << 24)
-#define TLB_FLUSH_ALL	1
+#define V_INTR_MASKING	 (1u << 24)
+#define TLB_FLUSH_ALL	 1
 
 #define EVENT_TYPE(event) ((event) >> 8 & 7)
 #define EVENT_INTERRUPT	  0u
@@ -98,10 +98,10 @@ _Static_assert(sizeof(struct vmcb) == 0x1000, "appendix B");
 #define EXIT_XSETBV	0x8d
 #define EXIT_NPF	0x400
 
-#define IOIO_IN 1u
-#define VECTOR_UD 6
-#define VECTOR_GP 13
-#define VECTOR_PF 14
+#define IOIO_IN	   1u
+#define VECTOR_UD  6
+#define VECTOR_GP  13
+#define VECTOR_PF  14
 #define PF_PRESENT 1u
 #define PF_WRITE   2u
 #define PF_USER	   4u
