@@ -10,9 +10,8 @@
 #define CODE_LONG  0x200 /* the L bit of CS, as the VMCB has it */
 
 struct cursor {
-	u8 bytes[MOST_BYTES];
-	u32 length, at;
-	u32 rex;
+	const u8 *byte;
+	u32 at, rex;
 };
 
 #define REX_B 1u
@@ -24,15 +23,25 @@ static int in_long_mode(void)
 	return guest.vmcb->efer & EFER_LMA && guest.vmcb->cs.attributes & CODE_LONG;
 }
 
+static u32 next_byte(struct cursor *code)
+{
+	u64 linear = guest.vmcb->cs.base + guest.vmcb->rip + code->at;
+
+	/* Each page is looked up once: translations of neighbours may differ. */
+	if (!code->byte || linear % PAGE == 0)
+		code->byte = guest_code(code->at);
+	if (!code->byte || code->at == MOST_BYTES)
+		panic("an instruction that cannot be read");
+	code->at++;
+	return *code->byte++;
+}
+
 static u64 next(struct cursor *code, u32 bytes)
 {
 	u64 value = 0;
 
-	if (code->at + bytes > code->length)
-		panic("an instruction that cannot be read");
 	for (u32 i = 0; i < bytes; i++)
-		value |= (u64)code->bytes[code->at + i] << (8 * i);
-	code->at += bytes;
+		value |= (u64)next_byte(code) << (8 * i);
 	return value;
 }
 
@@ -130,7 +139,6 @@ struct instruction instruction_decode(void)
 	struct cursor code = { 0 };
 	struct instruction insn = { 0 };
 
-	code.length = guest_code(code.bytes, MOST_BYTES);
 	u32 byte = (u32)next(&code, 1);
 	while (is_prefix(byte))
 		byte = (u32)next(&code, 1);

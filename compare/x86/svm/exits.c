@@ -82,11 +82,14 @@ void intercept_all(void)
 	vmcb->intercept_exceptions = 0xffffffff & ~NOT_EXCEPTIONS;
 }
 
+static u64 let_through_at;
+
 /* Clears the intercept of this code, so that the instruction executes when the guest goes on. */
 static void let_through(u32 code)
 {
 	struct vmcb *vmcb = guest.vmcb;
 
+	let_through_at = vmcb->rip;
 	if (code < EXIT_CR_WRITE)
 		vmcb->intercept_cr_read &= (u16) ~(1u << code);
 	else if (code < EXIT_DR_READ)
@@ -344,10 +347,15 @@ static void do_shadow_fault(void)
  */
 static int is_svm_instruction(void)
 {
-	u8 bytes[3];
+	static const u8 first[2] = { 0x0f, 0x01 };
 
-	return guest_code(bytes, 3) == 3 && bytes[0] == 0x0f && bytes[1] == 0x01 &&
-	       bytes[2] >= 0xd8 && bytes[2] <= 0xdf;
+	for (u32 i = 0; i < sizeof(first); i++) {
+		const u8 *byte = guest_code(i);
+		if (!byte || *byte != first[i])
+			return 0;
+	}
+	const u8 *last = guest_code(sizeof(first));
+	return last && *last >= 0xd8 && *last <= 0xdf;
 }
 
 static void do_exception(u32 vector)
@@ -429,6 +437,9 @@ void exit_handle(void)
 	u64 code = guest.vmcb->exit_code;
 
 	take_up_event();
+	/* The intercepts are back as soon as the guest is somewhere else. */
+	if (count_listing() && guest.vmcb->rip != let_through_at)
+		intercept_all();
 	guest.vmcb->tlb_control = 0;
 	if (code >= EXIT_EXCEPTION && code < EXIT_FIRST_BIT) {
 		do_exception((u32)(code - EXIT_EXCEPTION));

@@ -80,19 +80,10 @@ struct walk guest_walk(u64 address, u32 access, int mark)
 	}
 }
 
-u32 guest_code(u8 *bytes, u32 most)
+const u8 *guest_code(u32 offset)
 {
-	u64 at = guest.vmcb->cs.base + guest.vmcb->rip;
-	const u8 *page = 0;
+	u64 at = guest.vmcb->cs.base + guest.vmcb->rip + offset;
+	struct walk walk = guest_walk(at, 0, 0);
 
-	for (u32 i = 0; i < most; i++) {
-		if (!page || (at + i) % PAGE == 0) {
-			struct walk walk = guest_walk(at + i, 0, 0);
-			page = walk.mapped ? guest_ram(walk.gpa & ~(PAGE - 1), PAGE) : 0;
-		}
-		if (!page)
-			return i;
-		bytes[i] = page[(at + i) % PAGE];
-	}
-	return most;
+	return walk.mapped ? guest_ram(walk.gpa, 1) : 0;
 }

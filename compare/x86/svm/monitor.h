@@ -63,8 +63,8 @@ struct walk {
 
 /* Translates as the guest's own page tables say; `access` is an error code's W and U. */
 struct walk guest_walk(u64 address, u32 access, int mark);
-/* Copies code at rip; returns how much could be read. */
-u32 guest_code(u8 *bytes, u32 most);
+/* The byte of code at rip + offset, and with it the rest of its page; 0 if there is none. */
+const u8 *guest_code(u32 offset);
 
 /* --- nested.c, shadow.c */
 
