@@ -152,8 +152,8 @@ static void run(const struct probe *probe, u32 cpl, const char *variant)
 {
 	prepare(probe);
 	u64 truth = machine_truth(probe->truth);
-	monitor_call(MARK_PROBE_BEGIN, (uptr)probe->at);
 	u64 before = read_tsc();
+	monitor_call(MARK_PROBE_BEGIN, (uptr)probe->at);
 	attempt_run(probe->run, cpl, user_results);
 	monitor_call(MARK_PROBE_END, 0);
 

@@ -3,14 +3,18 @@
 
 void kernel_main(void);
 
-/* State that probes look at: XCR0 can be read, and FSGSBASE used, where the processor has them. */
+#define XCR0_X87_SSE 3
+
+/* State that probes look at, where the processor has it. XCR0 is not what it was at reset. */
 static void enable_features(void)
 {
 	u32 a, b, c, d;
 
 	cpuid(1, &a, &b, &c, &d);
-	if (c >> 26 & 1)
+	if (c >> 26 & 1) {
 		write_cr4(read_cr4() | CR4_OSXSAVE);
+		__asm__ volatile("xsetbv" ::"a"(XCR0_X87_SSE), "d"(0), "c"(0));
+	}
 	cpuid(7, &a, &b, &c, &d);
 	if (sizeof(uptr) == 8 && b & 1)
 		write_cr4(read_cr4() | CR4_FSGSBASE);

@@ -302,7 +302,11 @@ static void do_cr(void)
 	default: panic("an unknown access to a control register");
 	}
 	guest.vmcb->rip += insn.length;
-	intercept_needed();
+	/* Whether reads of CR0 and CR4 exit depends on the guest's paging. */
+	if (count_listing())
+		intercept_all();
+	else
+		intercept_needed();
 }
 
 static int is_shadowed_cr(u32 code)

@@ -28,6 +28,19 @@ void host_timer(void);
 void host_panic(u64 first, u64 second) __attribute__((noreturn));
 void host_tick(void);
 
+u32 xcr0_read(void)
+{
+	u32 low, high;
+
+	__asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+	return low;
+}
+
+void xcr0_write(u32 value)
+{
+	__asm__ volatile("xsetbv" ::"a"(value), "d"(0), "c"(0));
+}
+
 u8 port_in(u16 port)
 {
 	u8 value;
@@ -144,6 +157,8 @@ void machine_init(void)
 		set_gate(vector, host_exception);
 	set_gate(VECTOR_TIMER, host_timer);
 	__asm__ volatile("lidt %0" ::"m"(idtr));
+	__asm__ volatile("mov %%cr4, %%rax; or %0, %%eax; mov %%rax, %%cr4" ::"i"(CR4_OSXSAVE)
+			 : "rax");
 	port_out(0x21, 0xff);
 	port_out(0xa1, 0xff);
 	*apic(APIC_SPURIOUS) = APIC_ENABLED | VECTOR_SPURIOUS;

@@ -18,6 +18,7 @@ struct guest {
 	struct vmcb *vmcb;
 	u64 gpr[16];
 	int shadow; /* no nested paging */
+	u32 xcr0;   /* VMRUN does not switch it */
 	/* With shadow page tables, what the guest believes to have in its registers: */
 	u64 cr0, cr3, cr4, efer;
 };
@@ -45,6 +46,8 @@ void machine_exit(u8 status) __attribute__((noreturn));
 void panic(const char *why) __attribute__((noreturn));
 void machine_init(void);
 void machine_timer(u32 ticks, u32 mode); /* 0 ticks: off; the mode as in the LVT */
+u32 xcr0_read(void);
+void xcr0_write(u32 value);
 u8 port_in(u16 port);
 void port_out(u16 port, u8 value);
 void copy(void *to, const void *from, u64 bytes);

@@ -106,12 +106,13 @@ _Static_assert(sizeof(struct vmcb) == 0x1000, "appendix B");
 #define PF_WRITE   2u
 #define PF_USER	   4u
 
-#define CR0_PG	  (1ull << 31)
-#define CR0_WP	  (1ull << 16)
-#define CR0_TS	  (1ull << 3)
-#define CR0_ET	  (1ull << 4)
-#define CR0_PE	  (1ull << 0)
-#define CR4_PAE	  (1ull << 5)
-#define EFER_LME  (1ull << 8)
-#define EFER_LMA  (1ull << 10)
-#define EFER_SVME (1ull << 12)
+#define CR0_PG	    (1ull << 31)
+#define CR0_WP	    (1ull << 16)
+#define CR0_TS	    (1ull << 3)
+#define CR0_ET	    (1ull << 4)
+#define CR0_PE	    (1ull << 0)
+#define CR4_PAE	    (1ull << 5)
+#define CR4_OSXSAVE (1 << 18)
+#define EFER_LME    (1ull << 8)
+#define EFER_LMA    (1ull << 10)
+#define EFER_SVME   (1ull << 12)
