@@ -8,7 +8,8 @@
 # make fuzz        libFuzzer on the devices of guests, FUZZ_SECONDS (an hour) on each
 # make bench       the benchmark report; makes the disk of make debian first
 # make debian      a disk image with an installed Debian: build/guest/debian.img (docs/debian.md)
-# make qemu10      obtains QEMU 10
+# make compare-x86  what trap and emulate makes of x86: docs/compare-x86.md
+# make qemu10 obtains QEMU 10
 # make lint        formatting, warnings with both compilers, headers, include directions, docs
 # make clean       removes build/
 #
@@ -130,7 +131,7 @@ include compare/compare.mk
 
 # Quick ones first: a mistake shows early.
 FAST_TESTS = $(sort $(UNIT_PROGRAMS) $(FUZZ_PROGRAMS)) $(sort $(wildcard tests/launcher/*.t \
-	tests/guest/*/*.t tests/vms/*.t) tests/monitor/script.t tests/monitor/ctl.t)
+	tests/guest/*/*.t tests/vms/*.t tests/compare/*.t) tests/monitor/script.t tests/monitor/ctl.t)
 LINUX_TESTS = $(sort $(wildcard tests/linux/*.t tests/isolation/*.t) tests/monitor/session.t)
 SLOW_TESTS := tests/model/models.t tests/isolation/defences tests/linux/net.t \
 	tests/linux/power-loss.t
@@ -156,10 +157,10 @@ test-slow: test-setup
 test-debian: test-setup debian
 	@$(PROVE) -j1 $(sort $(wildcard tests/debian/*.t))
 
-prove-fast: all guests unit fuzz-programs
+prove-fast: all guests unit fuzz-programs compare-x86-programs
 	@$(PROVE) $(FAST_TESTS)
 
-prove-all: all guests unit fuzz-programs
+prove-all: all guests unit fuzz-programs compare-x86-programs
 	@$(PROVE) $(FAST_TESTS) $(LINUX_TESTS)
 
 prove-slow: all guests unit

@@ -58,5 +58,8 @@ $(X86_BUILD)/svm-64: $(call x86-objects,64,$(X86_SVM)) $(X86)/bare/kernel.ld
 .PHONY: compare-x86 compare-x86-programs
 compare-x86-programs: $(X86_PROGRAMS)
 
-compare-x86: compare-x86-programs
-	@$(X86)/compare
+compare-x86:
+	@tools/need-python
+	@./doppel setup x86-packages
+	@$(MAKE) --no-print-directory compare-x86-programs
+	@BUILD=$(BUILD) $(X86)/compare

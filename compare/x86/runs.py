@@ -121,9 +121,9 @@ def run_bare(where, bits):
     return emulate(where, "-kernel", program("bare-%d" % bits))
 
 
-def run_svm(where, bits):
+def run_svm(where, bits, more=""):
     return emulate(SVM_QEMU, "-kernel", program("svm-64"), "-initrd", program("bare-%d" % bits),
-                   "-append", "paging=" + SVM_PAGING[where])
+                   "-append", "paging=%s %s" % (SVM_PAGING[where], more))
 
 
 # The program for Linux

@@ -4,6 +4,7 @@
 import glob
 import importlib.util
 import os
+import platform
 import shutil
 import subprocess
 
@@ -61,6 +62,22 @@ def _host_compiler():
     return path if done.returncode == 0 else None
 
 
+def _x86_emulators():
+    """Both widths: Debian has them in one package."""
+    return shutil.which("qemu-system-i386") and shutil.which("qemu-system-x86_64")
+
+
+def _x86_compiler():
+    """This machine's own, if it is an x86; compare/compare.mk chooses in the same way."""
+    if platform.machine() == "x86_64":
+        return shutil.which("gcc")
+    return shutil.which("x86_64-linux-gnu-gcc")
+
+
+def _x86_compiler_packages():
+    return ["gcc"] if platform.machine() == "x86_64" else ["gcc-x86-64-linux-gnu"]
+
+
 def _prove():
     return shutil.which("prove")
 
@@ -86,7 +103,12 @@ RUN = (
     Need("Debian's archive keyring", lambda: ["debian-archive-keyring"], _file(apt.KEYRING),
          "check the guest's packages"),
 )
-TEST = RUN + (
+X86 = (
+    Need("make", lambda: ["make"], _program("make"), "build"),
+    Need("x86 emulators", lambda: ["qemu-system-x86"], _x86_emulators, "make compare-x86"),
+    Need("x86 compiler", _x86_compiler_packages, _x86_compiler, "make compare-x86"),
+)
+TEST = RUN + X86[1:] + (
     Need("host C compiler", lambda: ["gcc", "libc6-dev"], _host_compiler, "unit tests"),
     Need("cmocka", lambda: ["libcmocka-dev"], _file("/usr/include/cmocka.h",
                                                     "/usr/local/include/cmocka.h"), "unit tests"),

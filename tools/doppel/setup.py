@@ -30,6 +30,7 @@ def run(options):
     steps = {"packages": lambda: install(host.RUN), "test-packages": lambda: install(host.TEST),
              "extra-packages": lambda: install(host.EXTRA),
              "debian-packages": lambda: install(host.DEBIAN),
+             "x86-packages": lambda: install(host.X86),
              "images": lambda: make_images(options.refresh),
              "qemu10": lambda: get_qemu10(options.refresh)}
     wanted = options.what or ["packages", "images"]

@@ -49,11 +49,7 @@ static void give(void)
 	probe_msr = read_msr(MSR_APIC_BASE);
 	probe_kernel_page = (uptr)&attempt;
 	__asm__ volatile("sgdt %0; sidt %1" : "=m"(probe_gdtr), "=m"(probe_idtr));
-	if (read_cr4() & CR4_OSXSAVE) {
-		u32 low, high;
-		__asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-		probe_xcr0 = low;
-	}
+	probe_xcr0 = XCR0_X87_SSE;
 }
 
 /* Brings about the state whose change can be seen afterwards. */

@@ -163,6 +163,7 @@ READ_CONTROL(cr8, "cr8")
 #define CR4_PCE		(1ul << 8)
 #define CR4_UMIP	(1ul << 11)
 #define CR4_FSGSBASE	(1ul << 16)
+#define XCR0_X87_SSE	3ul /* what the kernel sets */
 #define CR4_OSXSAVE	(1ul << 18)
 #define FLAG_IF		0x200ul
 #define FLAG_IOPL	0x3000ul

@@ -172,7 +172,7 @@ u64 machine_truth(enum truth truth)
 	case T_MSW: return read_cr0() & 0xffff;
 	case T_CR0: return read_cr0();
 	case T_CR2: return read_cr2();
-	case T_CR3: return read_cr3();
+	case T_CR3: return (uptr)space_a.root;
 	case T_CR4: return read_cr4();
 #ifdef __x86_64__
 	case T_CR8: return read_cr8();
@@ -181,7 +181,7 @@ u64 machine_truth(enum truth truth)
 	case T_MSR: return read_msr(MSR_APIC_BASE) & 0xffffffff;
 	case T_USER_DS: return probe_user_ds;
 	case T_KERNEL_DS: return probe_kernel_ds;
-	case T_XCR0: return probe_xcr0;
+	case T_XCR0: return XCR0_X87_SSE;
 	default: return 0;
 	}
 }

@@ -3,8 +3,6 @@
 
 void kernel_main(void);
 
-#define XCR0_X87_SSE 3
-
 /* State that probes look at, where the processor has it. XCR0 is not what it was at reset. */
 static void enable_features(void)
 {

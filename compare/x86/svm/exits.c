@@ -77,6 +77,8 @@ void intercept_all(void)
 	vmcb->intercept_1 |= ~(bit_1(0x66) - 1);
 	/* To XSETBV; conditional MWAIT would hide MWAIT. */
 	vmcb->intercept_2 |= (bit_2(EXIT_XSETBV) * 2 - 1) & ~bit_2(0x8c);
+	if (guest.blind)
+		vmcb->intercept_1 &= ~bit_1(EXIT_GDTR_READ);
 	vmcb->intercept_cr_read = vmcb->intercept_cr_write = 0x1ff;
 	vmcb->intercept_dr_read = vmcb->intercept_dr_write = 0xffff;
 	vmcb->intercept_exceptions = 0xffffffff & ~NOT_EXCEPTIONS;

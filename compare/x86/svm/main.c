@@ -15,6 +15,8 @@
 #define LDT_ATTRIBUTES	 0x082
 #define TSS_ATTRIBUTES	 0x08b
 #define LOADABLE	 1
+#define HAS_SVM		 4
+#define XCR0_RESET	 1
 
 struct guest guest;
 
@@ -130,7 +132,7 @@ static void svm_init(void)
 	u32 a = 0x80000001, b, c, d, low, high;
 
 	__asm__ volatile("cpuid" : "+a"(a), "=b"(b), "=c"(c), "=d"(d));
-	if (!(c & 4)) {
+	if (!(c & HAS_SVM)) {
 		put_text("error: the processor has no SVM\n");
 		machine_exit(1);
 	}
@@ -144,6 +146,20 @@ static void svm_init(void)
 		msr_map[i] = 0xff;
 }
 
+/* Once into the guest and out. What VMRUN does not switch, a monitor switches by hand. */
+static void run(void)
+{
+	apic_before_entry();
+	if (guest.xcr0 != XCR0_RESET)
+		xcr0_write(guest.xcr0);
+	guest_enter(guest.vmcb, guest.gpr, &host_vmcb);
+	guest.xcr0 = xcr0_read();
+	if (guest.xcr0 != XCR0_RESET)
+		xcr0_write(XCR0_RESET);
+	apic_after_exit();
+	exit_handle();
+}
+
 void kernel_main(const struct multiboot *boot)
 {
 	guest.vmcb = &guest_vmcb;
@@ -153,15 +169,13 @@ void kernel_main(const struct multiboot *boot)
 	if (boot->modules != 1)
 		panic("there is no guest");
 	guest.shadow = has_word((const char *)(u64)boot->command_line, "paging=shadow");
+	guest.blind = has_word((const char *)(u64)boot->command_line, "blind");
 	put_text(guest.shadow ? "monitor shadow\n" : "monitor nested\n");
 
 	vmcb_init(load((const u8 *)(u64)module->start));
 	paging_init();
 	intercept_needed();
-	for (;;) {
-		apic_before_entry();
-		guest_enter(guest.vmcb, guest.gpr, &host_vmcb);
-		apic_after_exit();
-		exit_handle();
-	}
+	guest.xcr0 = XCR0_RESET;
+	for (;;)
+		run();
 }

@@ -18,6 +18,7 @@ struct guest {
 	struct vmcb *vmcb;
 	u64 gpr[16];
 	int shadow; /* no nested paging */
+	int blind;  /* to SGDT: a hole for the test of the comparison to find */
 	u32 xcr0;   /* VMRUN does not switch it */
 	/* With shadow page tables, what the guest believes to have in its registers: */
 	u64 cr0, cr3, cr4, efer;

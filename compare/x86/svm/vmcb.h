@@ -77,6 +77,7 @@ _Static_assert(sizeof(struct vmcb) == 0x1000, "appendix B");
 #define EXIT_EXCEPTION	0x40
 #define EXIT_FIRST_BIT	0x60 /* of intercept_1 */
 #define EXIT_INTR	0x60
+#define EXIT_GDTR_READ	0x67
 #define EXIT_CPUID	0x72
 #define EXIT_INVD	0x76
 #define EXIT_HLT	0x78
