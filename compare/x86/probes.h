@@ -154,7 +154,7 @@ struct probe {
 
 ALL_PROBES(PROBE_DECLARE)
 
-/* What probes are given: see the end of probes.S. */
+/* What probes are given: see the end of probes_privileged.S. */
 extern u64 probe_kernel_cs, probe_kernel_ds, probe_user_ds, probe_gate, probe_ldt, probe_other_tss;
 extern u64 probe_cr0, probe_cr2, probe_cr3, probe_cr4, probe_cr8, probe_db7, probe_msr, probe_xcr0;
 extern u64 probe_kernel_page;

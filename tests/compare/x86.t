@@ -3,13 +3,16 @@
 # The comparison with x86: what the programs observe against the manuals, exits and instructions of
 # operations, and whether the comparison notices what is wrong.
 
+import csv
 import functools
+import importlib.machinery
 import os
 import pathlib
 import shutil
 import subprocess
 import sys
 import tempfile
+import types
 
 sys.dont_write_bytecode = True
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -45,7 +48,7 @@ def all_svm_rows():
 
 def unexplained(rows):
     """Rows that deviate from the manuals, and not in the way that the emulator is known to."""
-    return [row for row in rows if judge.deviates(row) and row.item not in judge.DEVIATIONS]
+    return [row for row in rows if judge.deviates(row) and not judge.known_deviation(row)]
 
 
 def test_complete():
@@ -79,7 +82,8 @@ def test_bare_holes():
         rows = [row for row in judge.rows_bare(where, bare(where, bits))
                 if row.mode == "cpl3-%d" % bits]
         tap.same(judge.classic_holes(rows), HOLES)
-        others = [name for name in judge.holes(rows) if name not in items.CLASSIC]
+        others = [row.item for row in rows if judge.is_hole(row) and
+                  row.item not in items.CLASSIC and not judge.known_deviation(row)]
         tap.same(others, ["iret_if", "rdtsc", "rdtscp", "xgetbv"] +
                  (["rdfsbase"] if bits == 64 else []))
 
@@ -125,6 +129,11 @@ def test_counts_shadow():
     """exits of operations, shadow page tables: each change of page tables too"""
     found = totals(svm("svm-shadow", 64))
     hidden = {name: exits.pop("EXCP14 hidden", 0) for name, exits in found.items()}
+    if "CR0_READ" in next(probe.exits for probe in svm("svm-shadow", 64).probes
+                          if probe.item == "mov_from_cr2"):
+        # The emulator takes the kernel's reads of CR2 for reads of CR0, which must exit.
+        for exits in found.values():
+            exits.pop("CR0_READ", None)
     tap.same(found, {
         "syscall": {}, "context-switch": {"CR3_WRITE": 1000}, "pte-update": {"INVLPG": 1000},
         "page-fault": {"EXCP14": 1000},
@@ -153,6 +162,28 @@ def test_deterministic():
     tap.same(runs.run_bare(*WIDE).text, bare(*WIDE).text)
     for where in runs.SVM_PAGING:
         tap.same(runs.run_svm(where, 64).text, svm(where, 64).text)
+
+
+def test_data():
+    """the rows of the data: a total for each operation, the sum of its causes; columns as told"""
+    loader = importlib.machinery.SourceFileLoader("compare", str(ROOT / "compare/x86/compare"))
+    compare = types.ModuleType("compare")
+    loader.exec_module(compare)
+    for where, engine in compare.ENGINES.items():
+        rows = [dict(zip(compare.OPERATION_COLUMNS, row)) for row in
+                compare.operation_rows(engine, "QEMU", svm(where, 64))]
+        for name, causes in totals(svm(where, 64)).items():
+            of = [row for row in rows if row["operation"] == name]
+            tap.same([row["exits"] for row in of if not row["detail"]], [sum(causes.values())])
+            tap.same({row["detail"]: row["exits"] for row in of if row["detail"]}, causes)
+            tap.same([row["instructions"] > 0 for row in of if not row["detail"]], [True])
+    with tempfile.TemporaryDirectory() as directory:
+        path = pathlib.Path(directory) / "rows.csv"
+        compare.write_csv(path, judge.COLUMNS, all_svm_rows())
+        with open(path, newline="", encoding="utf-8") as file:
+            read = list(csv.reader(file))
+        tap.same(read[0], "item section class where mode demanded manual observed verdict".split())
+        tap.same([tuple(row) for row in read[1:]], [tuple(row) for row in all_svm_rows()])
 
 
 # Whether it notices

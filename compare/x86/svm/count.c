@@ -35,30 +35,33 @@ static const char *const names_from_60[] = {
 	"XSETBV",
 };
 
-static const char *const names_of_groups[] = {
-	"CR0_READ",  "CR1_READ",  "CR2_READ",  "CR3_READ",  "CR4_READ",	 "CR5_READ",  "CR6_READ",
-	"CR7_READ",  "CR8_READ",  "",	       "",	    "",		 "",	      "",
-	"",	     "",	  "CR0_WRITE", "CR1_WRITE", "CR2_WRITE", "CR3_WRITE", "CR4_WRITE",
-	"CR5_WRITE", "CR6_WRITE", "CR7_WRITE", "CR8_WRITE", "",		 "",	      "",
-	"",	     "",	  "",	       "",	    "DR0_READ",	 "DR1_READ",  "DR2_READ",
-	"DR3_READ",  "DR4_READ",  "DR5_READ",  "DR6_READ",  "DR7_READ",	 "",	      "",
-	"",	     "",	  "",	       "",	    "",		 "",	      "DR0_WRITE",
-	"DR1_WRITE", "DR2_WRITE", "DR3_WRITE", "DR4_WRITE", "DR5_WRITE", "DR6_WRITE", "DR7_WRITE",
-	"",	     "",	  "",	       "",	    "",		 "",	      "",
-	"",	     "EXCP0",	  "EXCP1",     "EXCP2",	    "EXCP3",	 "EXCP4",     "EXCP5",
-	"EXCP6",     "EXCP7",	  "EXCP8",     "EXCP9",	    "EXCP10",	 "EXCP11",    "EXCP12",
-	"EXCP13",    "EXCP14",	  "EXCP15",    "EXCP16",    "EXCP17",	 "EXCP18",    "EXCP19",
-	"EXCP20",    "EXCP21",
+#define EIGHT(first, name, more)                                                               \
+	[first] = name "0" more, [first + 1] = name "1" more, [first + 2] = name "2" more,     \
+	[first + 3] = name "3" more, [first + 4] = name "4" more, [first + 5] = name "5" more, \
+	[first + 6] = name "6" more, [first + 7] = name "7" more
+
+static const char *const names_below_60[EXIT_FIRST_BIT] = {
+	EIGHT(EXIT_CR_READ, "CR", "_READ"),   [EXIT_CR_READ + 8] = "CR8_READ",
+	EIGHT(EXIT_CR_WRITE, "CR", "_WRITE"), [EXIT_CR_WRITE + 8] = "CR8_WRITE",
+	EIGHT(EXIT_DR_READ, "DR", "_READ"),   EIGHT(EXIT_DR_WRITE, "DR", "_WRITE"),
+	EIGHT(EXIT_EXCEPTION, "EXCP", ""),    [EXIT_EXCEPTION + 8] = "EXCP8",
+	[EXIT_EXCEPTION + 9] = "EXCP9",	      EIGHT(EXIT_EXCEPTION + 10, "EXCP1", ""),
+	[EXIT_EXCEPTION + 18] = "EXCP18",     [EXIT_EXCEPTION + 19] = "EXCP19",
 };
+
+#define NAMES_FROM_60 (sizeof(names_from_60) / sizeof(*names_from_60))
 
 const char *exit_name(u64 code)
 {
-	if (code < sizeof(names_of_groups) / sizeof(*names_of_groups))
-		return names_of_groups[code];
-	if (code >= EXIT_FIRST_BIT &&
-	    code - EXIT_FIRST_BIT < sizeof(names_from_60) / sizeof(*names_from_60))
-		return names_from_60[code - EXIT_FIRST_BIT];
-	return code == EXIT_NPF ? "NPF" : "INVALID";
+	const char *name = 0;
+
+	if (code < EXIT_FIRST_BIT)
+		name = names_below_60[code];
+	else if (code - EXIT_FIRST_BIT < NAMES_FROM_60)
+		name = names_from_60[code - EXIT_FIRST_BIT];
+	else if (code == EXIT_NPF)
+		name = "NPF";
+	return name ? name : "of an unknown kind";
 }
 
 static void add(const char *name)

@@ -140,8 +140,10 @@ struct instruction instruction_decode(void)
 	struct instruction insn = { 0 };
 
 	u32 byte = (u32)next(&code, 1);
-	while (is_prefix(byte))
+	while (is_prefix(byte)) {
+		insn.narrow |= byte == 0x66;
 		byte = (u32)next(&code, 1);
+	}
 	if (in_long_mode() && (byte & 0xf0) == 0x40) {
 		code.rex = byte & 0xf;
 		byte = (u32)next(&code, 1);

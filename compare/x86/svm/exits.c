@@ -25,7 +25,6 @@
 #define LEAF_EXTENDED 0x80000001
 #define LEAF_SVM      0x8000000a
 #define HAS_MONITOR   (1u << 31)
-#define HAS_SVM	      (1u << 2)
 #define NAME_B	      0x70706f44 /* Dopp */
 #define NAME_C	      0x782d6c65 /* el-x */
 #define NAME_D	      0x20203638 /* 86 */
@@ -34,6 +33,8 @@
 #define NOT_EXCEPTIONS	   (1u << 2) /* the NMI has an intercept of its own */
 #define CALL_NULL	   0
 #define CALL_UNKNOWN	   0xffffffff
+
+#define SHADOWED_CRS (1u << 0 | 1u << 3 | 1u << 4)
 
 static u32 bit_1(u32 code)
 {
@@ -49,7 +50,6 @@ static u32 bit_2(u32 code)
 void intercept_needed(void)
 {
 	struct vmcb *vmcb = guest.vmcb;
-	int unpaged = guest.shadow && !(guest.cr0 & CR0_PG);
 
 	vmcb->intercept_1 = bit_1(EXIT_INTR) | bit_1(EXIT_CPUID) | bit_1(EXIT_INVD) |
 			    bit_1(EXIT_HLT) | bit_1(EXIT_INVLPGA) | bit_1(EXIT_IOIO) |
@@ -57,9 +57,8 @@ void intercept_needed(void)
 	vmcb->intercept_2 = bit_2(EXIT_VMRUN) | bit_2(EXIT_VMMCALL) | bit_2(EXIT_VMLOAD) |
 			    bit_2(EXIT_VMSAVE) | bit_2(EXIT_STGI) | bit_2(EXIT_CLGI) |
 			    bit_2(EXIT_SKINIT);
-	vmcb->intercept_cr_read =
-		guest.shadow ? (u16)(1u << 3 | (unpaged ? 1u << 0 | 1u << 4 : 0)) : 0;
-	vmcb->intercept_cr_write = guest.shadow ? 1u << 0 | 1u << 3 | 1u << 4 : 0;
+	vmcb->intercept_cr_read = guest.shadow ? SHADOWED_CRS : 0;
+	vmcb->intercept_cr_write = guest.shadow ? SHADOWED_CRS : 0;
 	vmcb->intercept_dr_read = vmcb->intercept_dr_write = 0;
 	vmcb->intercept_exceptions = guest.shadow ? 1u << VECTOR_PF : 0;
 	if (guest.shadow)
@@ -72,11 +71,9 @@ void intercept_all(void)
 	struct vmcb *vmcb = guest.vmcb;
 
 	intercept_needed();
-	/* From reads of IDTR to shutdown; a selective intercept of CR0 would only hide the full
-	 * one. */
-	vmcb->intercept_1 |= ~(bit_1(0x66) - 1);
-	/* To XSETBV; conditional MWAIT would hide MWAIT. */
-	vmcb->intercept_2 |= (bit_2(EXIT_XSETBV) * 2 - 1) & ~bit_2(0x8c);
+	/* From reads of IDTR to shutdown, and to XSETBV; a conditional MWAIT would hide MWAIT. */
+	vmcb->intercept_1 |= ~(bit_1(EXIT_IDTR_READ) - 1);
+	vmcb->intercept_2 |= (bit_2(EXIT_XSETBV) * 2 - 1) & ~bit_2(EXIT_MWAIT_CONDITIONAL);
 	if (guest.blind)
 		vmcb->intercept_1 &= ~bit_1(EXIT_GDTR_READ);
 	vmcb->intercept_cr_read = vmcb->intercept_cr_write = 0x1ff;
@@ -186,8 +183,7 @@ static void set_efer(u64 value)
 {
 	guest.efer = value;
 	guest.vmcb->efer = value | EFER_SVME;
-	/* Shadow page tables are on even while the guest's paging is off: long mode waits for that.
-	 */
+	/* Shadow page tables are on while the guest's paging is off; long mode waits for it. */
 	if (guest.shadow && !(guest.cr0 & CR0_PG))
 		guest.vmcb->efer &= ~EFER_LME;
 }
@@ -252,7 +248,7 @@ static void do_vmmcall(void)
 	skip();
 }
 
-/* --- Control registers, with shadow page tables */
+/* --- Control registers, with shadow page tables: the guest's are not the processor's */
 
 static void set_cr0(u64 value)
 {
@@ -262,6 +258,7 @@ static void set_cr0(u64 value)
 	guest.vmcb->cr0 = value | CR0_PG;
 	if (was == is)
 		return;
+	guest.efer &= ~EFER_LMA;
 	if (is && guest.efer & EFER_LME)
 		guest.efer |= EFER_LMA;
 	set_efer(guest.efer);
@@ -270,56 +267,64 @@ static void set_cr0(u64 value)
 
 static u64 get_cr(u32 number)
 {
-	return number == 0 ? guest.cr0 : number == 3 ? guest.cr3 : guest.cr4;
+	switch (number) {
+	case 0: return guest.cr0;
+	case 2: return guest.vmcb->cr2;
+	case 3: return guest.cr3;
+	case 4: return guest.cr4;
+	case 8: return guest.vmcb->v_intr & V_TPR;
+	default: panic("a control register that does not exist");
+	}
 }
 
 static void set_cr(u32 number, u64 value)
 {
-	if (number == 0) {
-		set_cr0(value);
-	} else if (number == 3) {
+	switch (number) {
+	case 0: set_cr0(value); break;
+	case 2: guest.vmcb->cr2 = value; break;
+	case 3:
 		guest.cr3 = value;
 		shadow_restart();
-	} else {
+		break;
+	case 4:
 		guest.cr4 = value;
 		guest.vmcb->cr4 = value | CR4_PAE;
+		break;
+	case 8: guest.vmcb->v_intr = (guest.vmcb->v_intr & ~V_TPR) | (value & V_TPR); break;
+	default: panic("a control register that does not exist");
 	}
 }
 
-/* Register moves, lmsw and clts: what these exits have in common is that a control register
- * changes. */
+static void do_msw(const struct instruction *insn)
+{
+	u64 low = insn->narrow ? 0xffff : 0xffffffff;
+
+	if (insn->mode != 3)
+		panic("smsw or lmsw with an operand in memory");
+	if (insn->reg == 4)
+		set_reg(insn->rm, (get_reg(insn->rm) & ~low) | (guest.cr0 & low));
+	else if (insn->reg == 6)
+		set_cr0((guest.cr0 & ~0xeull) | (get_reg(insn->rm) & 0xf));
+	else
+		panic("an unknown access to CR0");
+}
+
+/*
+ * What the instruction says decides, not the exit's number: some emulators report each read of a
+ * control register as one of CR0.
+ */
 static void do_cr(void)
 {
 	struct instruction insn = instruction_decode();
 
 	switch (insn.opcode) {
+	case 0x0f01: do_msw(&insn); break;
+	case 0x0f06: set_cr0(guest.cr0 & ~CR0_TS); break;
 	case 0x0f20: set_reg(insn.rm, get_cr(insn.reg)); break;
 	case 0x0f22: set_cr(insn.reg, get_reg(insn.rm)); break;
-	case 0x0f06: set_cr(0, guest.cr0 & ~CR0_TS); break;
-	case 0x0f01:
-		if (insn.reg != 6 || insn.mode != 3)
-			panic("an unknown access to CR0");
-		set_cr(0, (guest.cr0 & ~0xeull) | (get_reg(insn.rm) & 0xf));
-		break;
 	default: panic("an unknown access to a control register");
 	}
 	guest.vmcb->rip += insn.length;
-	/* Whether reads of CR0 and CR4 exit depends on the guest's paging. */
-	if (count_listing())
-		intercept_all();
-	else
-		intercept_needed();
-}
-
-static int is_shadowed_cr(u32 code)
-{
-	u32 number = code & 0xf;
-
-	if (!guest.shadow || code >= EXIT_DR_READ)
-		return 0;
-	if (code < EXIT_CR_WRITE)
-		return number == 3 || (!(guest.cr0 & CR0_PG) && (number == 0 || number == 4));
-	return number == 0 || number == 3 || number == 4;
 }
 
 /* --- Exceptions and memory */
@@ -458,7 +463,7 @@ void exit_handle(void)
 		do_nested_fault();
 	else if (code > EXIT_NPF)
 		panic("the VMCB is not valid");
-	else if (is_shadowed_cr((u32)code))
+	else if (guest.shadow && code < EXIT_DR_READ)
 		do_cr();
 	else
 		do_instruction((u32)code);

@@ -15,7 +15,6 @@
 #define LDT_ATTRIBUTES	 0x082
 #define TSS_ATTRIBUTES	 0x08b
 #define LOADABLE	 1
-#define HAS_SVM		 4
 #define XCR0_RESET	 1
 
 struct guest guest;

@@ -84,6 +84,7 @@ int shadow_fault(u64 address, u32 *error, u64 *gpa);
 struct instruction {
 	u32 opcode; /* 0x0f?? for the two-byte ones */
 	u32 mode, reg, rm;
+	int narrow;  /* 16 bits */
 	u64 address; /* of the memory operand */
 	u64 immediate;
 	u32 length;

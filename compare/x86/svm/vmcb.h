@@ -58,6 +58,7 @@ _Static_assert(__builtin_offsetof(struct vmcb, cr2) == 0x640, "table B-2");
 _Static_assert(__builtin_offsetof(struct vmcb, pat) == 0x668, "table B-2");
 _Static_assert(sizeof(struct vmcb) == 0x1000, "appendix B");
 
+#define V_TPR		 0xfu
 #define V_IRQ		 (1u << 8)
 #define V_PRIORITY_SHIFT 16
 #define V_INTR_MASKING	 (1u << 24)
@@ -70,34 +71,36 @@ _Static_assert(sizeof(struct vmcb) == 0x1000, "appendix B");
 #define EVENT_HAS_ERROR	  (1u << 11)
 #define EVENT_VALID	  (1u << 31)
 
-#define EXIT_CR_READ	0x00
-#define EXIT_CR_WRITE	0x10
-#define EXIT_DR_READ	0x20
-#define EXIT_DR_WRITE	0x30
-#define EXIT_EXCEPTION	0x40
-#define EXIT_FIRST_BIT	0x60 /* of intercept_1 */
-#define EXIT_INTR	0x60
-#define EXIT_GDTR_READ	0x67
-#define EXIT_CPUID	0x72
-#define EXIT_INVD	0x76
-#define EXIT_HLT	0x78
-#define EXIT_INVLPG	0x79
-#define EXIT_INVLPGA	0x7a
-#define EXIT_IOIO	0x7b
-#define EXIT_MSR	0x7c
-#define EXIT_SHUTDOWN	0x7f
-#define EXIT_SECOND_BIT 0x80 /* of intercept_2 */
-#define EXIT_VMRUN	0x80
-#define EXIT_VMMCALL	0x81
-#define EXIT_VMLOAD	0x82
-#define EXIT_VMSAVE	0x83
-#define EXIT_STGI	0x84
-#define EXIT_CLGI	0x85
-#define EXIT_SKINIT	0x86
-#define EXIT_RDTSCP	0x87
-#define EXIT_ICEBP	0x88
-#define EXIT_XSETBV	0x8d
-#define EXIT_NPF	0x400
+#define EXIT_CR_READ	       0x00
+#define EXIT_CR_WRITE	       0x10
+#define EXIT_DR_READ	       0x20
+#define EXIT_DR_WRITE	       0x30
+#define EXIT_EXCEPTION	       0x40
+#define EXIT_FIRST_BIT	       0x60 /* of intercept_1 */
+#define EXIT_INTR	       0x60
+#define EXIT_IDTR_READ	       0x66
+#define EXIT_GDTR_READ	       0x67
+#define EXIT_CPUID	       0x72
+#define EXIT_INVD	       0x76
+#define EXIT_HLT	       0x78
+#define EXIT_INVLPG	       0x79
+#define EXIT_INVLPGA	       0x7a
+#define EXIT_IOIO	       0x7b
+#define EXIT_MSR	       0x7c
+#define EXIT_SHUTDOWN	       0x7f
+#define EXIT_SECOND_BIT	       0x80 /* of intercept_2 */
+#define EXIT_VMRUN	       0x80
+#define EXIT_VMMCALL	       0x81
+#define EXIT_VMLOAD	       0x82
+#define EXIT_VMSAVE	       0x83
+#define EXIT_STGI	       0x84
+#define EXIT_CLGI	       0x85
+#define EXIT_SKINIT	       0x86
+#define EXIT_RDTSCP	       0x87
+#define EXIT_ICEBP	       0x88
+#define EXIT_MWAIT_CONDITIONAL 0x8c
+#define EXIT_XSETBV	       0x8d
+#define EXIT_NPF	       0x400
 
 #define IOIO_IN	   1u
 #define VECTOR_UD  6
@@ -117,3 +120,5 @@ _Static_assert(sizeof(struct vmcb) == 0x1000, "appendix B");
 #define EFER_LME    (1ull << 8)
 #define EFER_LMA    (1ull << 10)
 #define EFER_SVME   (1ull << 12)
+
+#define HAS_SVM (1u << 2) /* ECX of CPUID 0x80000001 */
