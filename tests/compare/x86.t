@@ -6,13 +6,13 @@
 import csv
 import functools
 import importlib.machinery
+import importlib.util
 import os
 import pathlib
 import shutil
 import subprocess
 import sys
 import tempfile
-import types
 
 sys.dont_write_bytecode = True
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -167,7 +167,7 @@ def test_deterministic():
 def test_data():
     """the rows of the data: a total for each operation, the sum of its causes; columns as told"""
     loader = importlib.machinery.SourceFileLoader("compare", str(ROOT / "compare/x86/compare"))
-    compare = types.ModuleType("compare")
+    compare = importlib.util.module_from_spec(importlib.util.spec_from_loader("compare", loader))
     loader.exec_module(compare)
     for where, engine in compare.ENGINES.items():
         rows = [dict(zip(compare.OPERATION_COLUMNS, row)) for row in
