@@ -9,6 +9,7 @@ import importlib.machinery
 import importlib.util
 import os
 import pathlib
+import platform
 import shutil
 import subprocess
 import sys
@@ -290,6 +291,30 @@ def test_ring3_64():
 def test_ring3_32():
     """the same of 32-bit programs"""
     check_ring3(32)
+
+
+def test_ring3_elsewhere():
+    """on a computer that is no x86 the part is skipped, and says why"""
+    machine = platform.machine
+    platform.machine = lambda: "aarch64"
+    try:
+        tap.same(runs.why_not_ring3(), "this computer is no x86 (aarch64)")
+    finally:
+        platform.machine = machine
+
+
+def test_ring3_width():
+    """a program that the kernel does not run is no result, and says why"""
+    program = runs.program
+    with tempfile.NamedTemporaryFile() as file:
+        runs.program = lambda name: file.name
+        os.chmod(file.name, 0o755)
+        file.write(b"\x7fELF of another machine")
+        file.flush()
+        try:
+            tap.holds(runs.run_ring3(32), "this kernel runs no 32-bit x86 programs")
+        finally:
+            runs.program = program
 
 
 tap.main(sys.modules[__name__])

@@ -393,6 +393,17 @@ static void do_nested_fault(void)
 	apic_access(guest.vmcb->exit_info_2);
 }
 
+static void do_invlpg(void)
+{
+	if (!guest.shadow) {
+		let_through(EXIT_INVLPG);
+		return;
+	}
+	struct instruction insn = instruction_decode();
+	shadow_forget(insn.address);
+	guest.vmcb->rip += insn.length;
+}
+
 static void do_instruction(u32 code)
 {
 	switch (code) {
@@ -415,14 +426,7 @@ static void do_instruction(u32 code)
 	case EXIT_CLGI:
 	case EXIT_SKINIT: inject(VECTOR_UD, 0); break;
 	case EXIT_SHUTDOWN: panic("the guest has shut down");
-	case EXIT_INVLPG:
-		if (guest.shadow) {
-			struct instruction insn = instruction_decode();
-			shadow_forget(insn.address);
-			guest.vmcb->rip += insn.length;
-			break;
-		}
-		/* fallthrough */
+	case EXIT_INVLPG: do_invlpg(); break;
 	default: let_through(code);
 	}
 }
