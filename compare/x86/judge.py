@@ -248,6 +248,22 @@ def classic_holes(rows):
     return list(dict.fromkeys(items.CLASSIC[name] for name in holes(rows) if name in items.CLASSIC))
 
 
+THEOREM_COLUMNS = "where mode sensitive holes theorem_1 items classic".split()
+
+
+def theorem_rows(rows):
+    """For each place and mode: how many uses of sensitive instructions were run, and which of them
+    neither trap nor, in a guest, exit or act on the guest's own state."""
+    for where, mode in dict.fromkeys((row.where, row.mode) for row in rows):
+        chosen = [row for row in rows if (row.where, row.mode) == (where, mode)]
+        if mode.startswith("cpl0") and not where.startswith("svm"):
+            continue    # the theorem is about what is not the supervisor
+        found = holes(chosen)
+        yield [where, mode, sum(row.kind != items.INNOCUOUS for row in chosen), len(found),
+               "does not apply" if found else "holds", " ".join(found),
+               ", ".join(classic_holes(chosen))]
+
+
 def theorem_1(rows):
     """One sentence about rows of one place and mode."""
     found = holes(rows)

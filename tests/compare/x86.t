@@ -187,6 +187,21 @@ def test_data():
         tap.same([tuple(row) for row in read[1:]], [tuple(row) for row in all_svm_rows()])
 
 
+def test_theorem_data():
+    """the sums: each mode with its sensitive instructions, its holes, and what follows"""
+    rows = [dict(zip(judge.THEOREM_COLUMNS, row))
+            for row in judge.theorem_rows(all_bare_rows() + all_svm_rows())]
+    tap.same(len(rows), len(runs.BARE) * 3 + len(runs.SVM) * 4)
+    for row in rows:
+        tap.same(row["theorem_1"], "does not apply" if row["holes"] else "holds")
+        tap.same(len(row["items"].split()), row["holes"])
+        tap.same(row["holes"] < row["sensitive"], True)
+        if row["where"].startswith("svm") or row["mode"].endswith("closed"):
+            tap.same(row["holes"], 0)
+    by = {(row["where"], row["mode"]): row["classic"] for row in rows}
+    tap.same(by["qemu-system-i386", "cpl3-32"], ", ".join(HOLES))
+
+
 # Whether it notices
 
 
