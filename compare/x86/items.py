@@ -29,7 +29,7 @@ class Item:
 
     cpl0, cpl3: what it does there: "trap #XX(code)" or what the program that runs it can see: reads
     (state of the machine), done, ignored, allowed or denied (the zero flag), enters CPL 0. `closed`:
-    at CPL 3 with CR4.UMIP and CR4.TSD set; `iopl3`: at CPL 3 with IOPL 3. `exit`: the intercept of
+    at CPL 3 with CR4.UMIP and CR4.TSD set, if that differs; `iopl3`: at CPL 3 with IOPL 3. `exit`: the intercept of
     SVM, with "first" if it comes before the instruction's exceptions (APM 2, table 15-7).
     """
 
@@ -37,7 +37,7 @@ class Item:
         self.name = name
         self.section = section
         self.kind = kind
-        self.outcomes = {"cpl0": cpl0, "cpl3": cpl3, "closed": closed, "iopl3": iopl3}
+        self.outcomes = {"cpl0": cpl0, "cpl3": cpl3, "closed": closed or cpl3, "iopl3": iopl3}
         self.exit, _, order = (exit or "").partition(" ")
         self.exits_first = order == "first"
 
