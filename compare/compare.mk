@@ -17,7 +17,8 @@ X86_LDFLAGS := -nostdlib -static -no-pie -Wl,--build-id=none,-z,max-page-size=40
 # Objects of a program: $(call x86-objects,BITS,SOURCES)
 x86-objects = $(patsubst $(X86)/%,$(X86_BUILD)/$(1)/%.o,$(2))
 X86_BARE := $(sort $(wildcard $(X86)/bare/*.[cS] $(X86)/probes_*.S $(X86)/string.c))
-X86_SVM := $(sort $(wildcard $(X86)/svm/*.[cS] $(X86)/bare/start.S $(X86)/string.c))
+X86_SVM := $(sort $(wildcard $(X86)/svm/*.[cS] $(X86)/bare/start.S $(X86)/bare/console.c \
+	$(X86)/string.c))
 X86_RING3 := $(sort $(wildcard $(X86)/ring3/*.[cS] $(X86)/probes_*.S $(X86)/string.c))
 
 X86_KERNELS := $(X86_BUILD)/bare-32 $(X86_BUILD)/bare-64 $(X86_BUILD)/svm-64

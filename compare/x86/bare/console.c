@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "kernel.h"
+#include "console.h"
 
 #define COM1	  0x3f8
 #define COM1_FCR  (COM1 + 2)

@@ -2,7 +2,9 @@
 /* The bare kernel: it runs the list of probes, and operations that are counted, in one mode. */
 #pragma once
 
+#include "console.h"
 #include "layout.h"
+#include "../calls.h"
 #include "../probes.h"
 
 #ifdef __x86_64__
@@ -16,14 +18,6 @@
 #define APIC_BASE 0xfee00000ul
 #define RAM_BYTES 0x1000000ul
 #define PAGE	  0x1000ul
-
-/* --- console.c: the serial port */
-
-void put_text(const char *text);
-void put_hex(u64 value);
-void put_number(u32 value);
-void console_init(void);
-void machine_exit(u8 status) __attribute__((noreturn));
 
 /* --- machine.c: descriptor tables, exceptions, the local APIC */
 
@@ -82,8 +76,6 @@ void attempt_end(void) __attribute__((noreturn));
 
 /* --- monitor.c: the monitor below, if there is one */
 
-enum mark { MARK_PROBE_BEGIN = 1, MARK_PROBE_END, MARK_COUNT_BEGIN, MARK_COUNT_END };
-
 extern int monitored;
 void monitor_detect(void);
 u32 monitor_call(u32 number, uptr argument);
@@ -102,19 +94,6 @@ static inline u64 read_tsc(void)
 
 	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
 	return low | (u64)high << 32;
-}
-
-static inline void out8(u16 port, u8 value)
-{
-	__asm__ volatile("outb %0, %1" ::"a"(value), "Nd"(port));
-}
-
-static inline u8 in8(u16 port)
-{
-	u8 value;
-
-	__asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
-	return value;
 }
 
 static inline u64 read_msr(u32 number)

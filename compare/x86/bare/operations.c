@@ -15,7 +15,6 @@ void syscall_null(void);
 #define COM1_LSR	 0x3fd
 #define EFER_SCE	 1
 #define FLAGS_AT_SYSCALL 0x200
-#define CALL_NULL	 0
 
 extern void user_syscalls(void), user_touches(void), syscall_entry(void);
 extern u64 user_results[4];

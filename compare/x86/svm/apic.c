@@ -29,30 +29,17 @@ static void write(u32 offset, u32 value)
 		machine_timer(value, registers[LVT_TIMER / 4] & LVT_PERIODIC);
 }
 
-static u32 reg32(u32 number)
-{
-	return (u32)(number == RAX ? guest.vmcb->rax : guest.gpr[number]);
-}
-
-static void set_reg32(u32 number, u32 value)
-{
-	if (number == RAX)
-		guest.vmcb->rax = value;
-	else
-		guest.gpr[number] = value;
-}
-
 void apic_access(u64 gpa)
 {
 	struct instruction insn = instruction_decode();
 	u32 offset = (u32)(gpa - APIC_GPA) & (PAGE - 4);
 
 	switch (insn.opcode) {
-	case 0x89: write(offset, reg32(insn.reg)); break;
-	case 0xa3: write(offset, reg32(RAX)); break;
+	case 0x89: write(offset, (u32)reg_read(insn.reg)); break;
+	case 0xa3: write(offset, (u32)reg_read(RAX)); break;
 	case 0xc7: write(offset, (u32)insn.immediate); break;
-	case 0x8b: set_reg32(insn.reg, registers[offset / 4]); break;
-	case 0xa1: set_reg32(RAX, registers[offset / 4]); break;
+	case 0x8b: reg_write(insn.reg, registers[offset / 4]); break;
+	case 0xa1: reg_write(RAX, registers[offset / 4]); break;
 	default: panic("an access to the APIC by an unknown instruction");
 	}
 	guest.vmcb->rip += insn.length;

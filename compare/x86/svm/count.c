@@ -4,8 +4,7 @@
  * NAME"; of counted operations, their numbers, "exit NAME COUNT".
  */
 #include "monitor.h"
-
-enum mark { MARK_PROBE_BEGIN = 1, MARK_PROBE_END, MARK_COUNT_BEGIN, MARK_COUNT_END };
+#include "../calls.h"
 
 #define MOST_LISTED 16
 #define MOST_NAMES  32
@@ -18,7 +17,7 @@ static u32 listed_count;
 static u64 probe_at;
 static struct {
 	const char *name;
-	u64 count;
+	u32 count;
 } counters[MOST_NAMES];
 
 /* AMD64 manual 2, appendix C. */

@@ -52,13 +52,24 @@ static u64 displacement(struct cursor *code, u32 bytes)
 	return bytes == 1 ? (u64)(long long)(signed char)value : (u64)(long long)(int)value;
 }
 
-static u64 reg(u32 number)
+/* rax and rsp are in the VMCB, the others where enter.S has put them. */
+static u64 *reg_place(u32 number)
 {
 	if (number == RAX)
-		return guest.vmcb->rax;
+		return &guest.vmcb->rax;
 	if (number == RSP)
-		return guest.vmcb->rsp;
-	return guest.gpr[number];
+		return &guest.vmcb->rsp;
+	return &guest.gpr[number];
+}
+
+u64 reg_read(u32 number)
+{
+	return *reg_place(number);
+}
+
+void reg_write(u32 number, u64 value)
+{
+	*reg_place(number) = value;
 }
 
 /* Base, index and scale (AMD64 manual 3, section 1.4.2). */
@@ -67,11 +78,11 @@ static u64 scaled(struct cursor *code, u32 mode)
 	u32 sib = (u32)next(code, 1);
 	u32 index = (sib >> 3 & 7) | (code->rex & REX_X ? 8 : 0);
 	u32 base = (sib & 7) | (code->rex & REX_B ? 8 : 0);
-	u64 address = index == 4 ? 0 : reg(index) << (sib >> 6);
+	u64 address = index == 4 ? 0 : reg_read(index) << (sib >> 6);
 
 	if ((sib & 7) == 5 && mode == 0)
 		return address + displacement(code, 4);
-	return address + reg(base);
+	return address + reg_read(base);
 }
 
 static u64 operand(struct cursor *code, struct instruction *insn, u32 rm)
@@ -86,7 +97,7 @@ static u64 operand(struct cursor *code, struct instruction *insn, u32 rm)
 		address = displacement(code,
 				       4); /* in long mode, from the next instruction on: below */
 	else
-		address = reg(insn->rm);
+		address = reg_read(insn->rm);
 	if (insn->mode == 1)
 		address += displacement(code, 1);
 	if (insn->mode == 2)

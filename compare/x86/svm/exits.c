@@ -5,6 +5,7 @@
  * end. What would touch this machine is emulated.
  */
 #include "monitor.h"
+#include "../calls.h"
 
 #define MSR_APIC_BASE	0x1b
 #define MSR_SYSENTER_CS 0x174
@@ -21,18 +22,12 @@
 #define MSR_KERNEL_GS	0xc0000102
 #define APIC_ENABLED	0x900ull /* the boot processor's, on */
 
-#define LEAF_MONITOR  0x40000000
 #define LEAF_EXTENDED 0x80000001
 #define LEAF_SVM      0x8000000a
 #define HAS_MONITOR   (1u << 31)
-#define NAME_B	      0x70706f44 /* Dopp */
-#define NAME_C	      0x782d6c65 /* el-x */
-#define NAME_D	      0x20203638 /* 86 */
 
 #define VECTORS_WITH_ERROR (1u << 8 | 0x1fu << 10 | 1u << 17 | 1u << 21)
 #define NOT_EXCEPTIONS	   (1u << 2) /* the NMI has an intercept of its own */
-#define CALL_NULL	   0
-#define CALL_UNKNOWN	   0xffffffff
 
 #define SHADOWED_CRS (1u << 0 | 1u << 3 | 1u << 4)
 
@@ -117,23 +112,6 @@ static void skip(void)
 	guest.vmcb->rip += instruction_decode().length;
 }
 
-static void set_reg(u32 number, u64 value)
-{
-	if (number == RAX)
-		guest.vmcb->rax = value;
-	else if (number == RSP)
-		guest.vmcb->rsp = value;
-	else
-		guest.gpr[number] = value;
-}
-
-static u64 get_reg(u32 number)
-{
-	return number == RAX   ? guest.vmcb->rax
-	       : number == RSP ? guest.vmcb->rsp
-			       : guest.gpr[number];
-}
-
 /* --- Instructions that are emulated */
 
 static void do_cpuid(void)
@@ -150,7 +128,7 @@ static void do_cpuid(void)
 	if (leaf == LEAF_SVM)
 		a = b = c = d = 0;
 	if (leaf == LEAF_MONITOR)
-		a = LEAF_MONITOR, b = NAME_B, c = NAME_C, d = NAME_D;
+		a = LEAF_MONITOR, b = MONITOR_NAME_B, c = MONITOR_NAME_C, d = MONITOR_NAME_D;
 	guest.vmcb->rax = a;
 	guest.gpr[RBX] = b;
 	guest.gpr[RCX] = c;
@@ -223,9 +201,9 @@ static void do_io(void)
 	u16 port = (u16)(info >> 16);
 
 	if (info & IOIO_IN)
-		guest.vmcb->rax = (guest.vmcb->rax & ~0xffull) | port_in(port);
+		guest.vmcb->rax = (guest.vmcb->rax & ~0xffull) | in8(port);
 	else
-		port_out(port, (u8)guest.vmcb->rax);
+		out8(port, (u8)guest.vmcb->rax);
 	guest.vmcb->rip = guest.vmcb->exit_info_2;
 }
 
@@ -302,9 +280,9 @@ static void do_msw(const struct instruction *insn)
 	if (insn->mode != 3)
 		panic("smsw or lmsw with an operand in memory");
 	if (insn->reg == 4)
-		set_reg(insn->rm, (get_reg(insn->rm) & ~low) | (guest.cr0 & low));
+		reg_write(insn->rm, (reg_read(insn->rm) & ~low) | (guest.cr0 & low));
 	else if (insn->reg == 6)
-		set_cr0((guest.cr0 & ~0xeull) | (get_reg(insn->rm) & 0xf));
+		set_cr0((guest.cr0 & ~0xeull) | (reg_read(insn->rm) & 0xf));
 	else
 		panic("an unknown access to CR0");
 }
@@ -320,8 +298,8 @@ static void do_cr(void)
 	switch (insn.opcode) {
 	case 0x0f01: do_msw(&insn); break;
 	case 0x0f06: set_cr0(guest.cr0 & ~CR0_TS); break;
-	case 0x0f20: set_reg(insn.rm, get_cr(insn.reg)); break;
-	case 0x0f22: set_cr(insn.reg, get_reg(insn.rm)); break;
+	case 0x0f20: reg_write(insn.rm, get_cr(insn.reg)); break;
+	case 0x0f22: set_cr(insn.reg, reg_read(insn.rm)); break;
 	default: panic("an unknown access to a control register");
 	}
 	guest.vmcb->rip += insn.length;

@@ -2,10 +2,6 @@
 #include "monitor.h"
 #include "../bare/layout.h"
 
-#define COM1	       0x3f8
-#define COM1_LSR       (COM1 + 5)
-#define LSR_THRE       0x20
-#define PORT_EXIT      0xf4
 #define APIC_EOI       0x0b0
 #define APIC_SPURIOUS  0x0f0
 #define APIC_LVT_TIMER 0x320
@@ -39,57 +35,6 @@ u32 xcr0_read(void)
 void xcr0_write(u32 value)
 {
 	__asm__ volatile("xsetbv" ::"a"(value), "d"(0), "c"(0));
-}
-
-u8 port_in(u16 port)
-{
-	u8 value;
-
-	__asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
-	return value;
-}
-
-void port_out(u16 port, u8 value)
-{
-	__asm__ volatile("outb %0, %1" ::"a"(value), "Nd"(port));
-}
-
-static void put_char(char c)
-{
-	while (!(port_in(COM1_LSR) & LSR_THRE))
-		;
-	port_out(COM1, (u8)c);
-}
-
-void put_text(const char *text)
-{
-	while (*text)
-		put_char(*text++);
-}
-
-void put_hex(u64 value)
-{
-	int shift = 60;
-
-	put_text("0x");
-	while (shift && !(value >> shift))
-		shift -= 4;
-	for (; shift >= 0; shift -= 4)
-		put_char("0123456789abcdef"[value >> shift & 15]);
-}
-
-void put_number(u64 value)
-{
-	if (value >= 10)
-		put_number(value / 10);
-	put_char((char)('0' + value % 10));
-}
-
-void machine_exit(u8 status)
-{
-	port_out(PORT_EXIT, status);
-	for (;;)
-		__asm__ volatile("cli; hlt");
 }
 
 void panic(const char *why)
@@ -159,8 +104,8 @@ void machine_init(void)
 	__asm__ volatile("lidt %0" ::"m"(idtr));
 	__asm__ volatile("mov %%cr4, %%rax; or %0, %%eax; mov %%rax, %%cr4" ::"i"(CR4_OSXSAVE)
 			 : "rax");
-	port_out(0x21, 0xff);
-	port_out(0xa1, 0xff);
+	out8(0x21, 0xff);
+	out8(0xa1, 0xff);
 	*apic(APIC_SPURIOUS) = APIC_ENABLED | VECTOR_SPURIOUS;
 	*apic(APIC_DIVIDE) = DIVIDE_BY_1;
 }

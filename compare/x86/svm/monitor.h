@@ -7,6 +7,7 @@
 #pragma once
 
 #include "vmcb.h"
+#include "../bare/console.h"
 
 #define GUEST_RAM_BYTES 0x1000000ull
 #define GUEST_RAM_HOST	0x4000000ull /* where the guest's address 0 is in this machine */
@@ -40,17 +41,11 @@ void interrupts_take(void); /* those that are pending, here */
 
 /* --- machine.c: this machine's own */
 
-void put_text(const char *text);
-void put_hex(u64 value);
-void put_number(u64 value);
-void machine_exit(u8 status) __attribute__((noreturn));
 void panic(const char *why) __attribute__((noreturn));
 void machine_init(void);
 void machine_timer(u32 ticks, u32 mode); /* 0 ticks: off; the mode as in the LVT */
 u32 xcr0_read(void);
 void xcr0_write(u32 value);
-u8 port_in(u16 port);
-void port_out(u16 port, u8 value);
 void copy(void *to, const void *from, u64 bytes);
 void clear(void *at, u64 bytes);
 
@@ -91,6 +86,8 @@ struct instruction {
 };
 
 struct instruction instruction_decode(void);
+u64 reg_read(u32 number); /* a general register, as instructions encode it */
+void reg_write(u32 number, u64 value);
 
 /* --- apic.c: the guest's local APIC, as far as its timer needs it */
 
