@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * What happens at an exit. What only touches the guest's own registers, which the processor
- * switches with the guest, is noted, and then let through: its intercept is off until the probe's
- * end. What would touch this machine is emulated.
+ * switches with the guest, is noted, and then let through: its intercept is off until an exit
+ * elsewhere. What would touch this machine is emulated.
  */
 #include "monitor.h"
 #include "../calls.h"
@@ -200,6 +200,8 @@ static void do_io(void)
 	u32 info = (u32)guest.vmcb->exit_info_1;
 	u16 port = (u16)(info >> 16);
 
+	if (!(info & IOIO_BYTE) || info & (IOIO_STRING | IOIO_REPEATED))
+		panic("an access to a port that is not by a byte");
 	if (info & IOIO_IN)
 		guest.vmcb->rax = (guest.vmcb->rax & ~0xffull) | in8(port);
 	else

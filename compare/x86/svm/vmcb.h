@@ -102,13 +102,16 @@ _Static_assert(sizeof(struct vmcb) == 0x1000, "appendix B");
 #define EXIT_XSETBV	       0x8d
 #define EXIT_NPF	       0x400
 
-#define IOIO_IN	   1u
-#define VECTOR_UD  6
-#define VECTOR_GP  13
-#define VECTOR_PF  14
-#define PF_PRESENT 1u
-#define PF_WRITE   2u
-#define PF_USER	   4u
+#define IOIO_IN	      (1u << 0)
+#define IOIO_STRING   (1u << 2)
+#define IOIO_REPEATED (1u << 3)
+#define IOIO_BYTE     (1u << 4)
+#define VECTOR_UD     6
+#define VECTOR_GP     13
+#define VECTOR_PF     14
+#define PF_PRESENT    1u
+#define PF_WRITE      2u
+#define PF_USER	      4u
 
 #define CR0_PG	    (1ull << 31)
 #define CR0_WP	    (1ull << 16)
