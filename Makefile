@@ -8,8 +8,8 @@
 # make fuzz        libFuzzer on the devices of guests, FUZZ_SECONDS (an hour) on each
 # make bench       the benchmark report; makes the disk of make debian first
 # make debian      a disk image with an installed Debian: build/guest/debian.img (docs/debian.md)
-# make compare-x86  what trap and emulate makes of x86: docs/compare-x86.md
-# make qemu10 obtains QEMU 10
+# make compare-x86 what trap and emulate makes of x86: docs/compare-x86.md
+# make qemu10      obtains QEMU 10
 # make lint        formatting, warnings with both compilers, headers, include directions, docs
 # make clean       removes build/
 #
