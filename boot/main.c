@@ -6,6 +6,7 @@
 #include "core/timer.h"
 #include "dev/terminal.h"
 #include "drivers/host_net.h"
+#include "drivers/host_trace.h"
 #include "drivers/host_virtio.h"
 #include "lib/string.h"
 #include "mem/canary.h"
@@ -122,6 +123,14 @@ static void map_machine(void)
 	}
 }
 
+static bool option_is(const char *name, const char *value)
+{
+	const char *word = machine_option(name);
+	size_t length = strlen(value);
+
+	return word && strncmp(word, value, length) == 0 && (word[length] | ' ') == ' ';
+}
+
 /* A stack with a page below it that is not mapped: what overflows it is caught. */
 static u64 new_stack(u64 size)
 {
@@ -135,7 +144,7 @@ static u64 new_stack(u64 size)
 
 static void init_harts(void)
 {
-	bool traces = !machine_option("trace") || strcmp(machine_option("trace"), "off") != 0;
+	bool traces = !option_is("trace", "off");
 
 	nr_harts = machine.nr_harts;
 	for_each_hart (hart) {
@@ -254,14 +263,6 @@ static void create_vms(void)
 	}
 }
 
-static bool option_is(const char *name, const char *value)
-{
-	const char *word = machine_option(name);
-	size_t length = strlen(value);
-
-	return word && strncmp(word, value, length) == 0 && (word[length] | ' ') == ' ';
-}
-
 static void init_terminal(void)
 {
 	terminal_init(!option_is("consoles", "focus"), option_is("escape", "on"));
@@ -303,6 +304,17 @@ static void test_panic(void)
 	*(volatile u32 *)TEST_PANIC_ADDRESS = 0;
 }
 
+/* Before any VM is: it begins with what the machine is, and has every exit of all of them. */
+static void init_trace(void)
+{
+	const char *problem = NULL;
+
+	if (option_is("trace", "host"))
+		problem = host_trace_init();
+	if (problem)
+		refuse(problem);
+}
+
 static struct hart *next_online(struct hart *hart)
 {
 	do {
@@ -335,6 +347,7 @@ static void boot_on_own_stack(void)
 	start_other_harts();
 	show_machine();
 	init_devices();
+	init_trace();
 	open_catalog();
 	init_terminal();
 	create_vms();

@@ -11,8 +11,15 @@ void trace_outcome(struct trace_ring *ring, enum trace_outcome outcome)
 {
 	u64 last = ring->position / sizeof(struct trace_record) - 1;
 
-	if (ring->records && ring->position)
-		ring->records[last % TRACE_RECORDS].what |= (u64)outcome << OUTCOME_SHIFT;
+	if ((ring->records || ring->stream) && ring->position)
+		ring->memory[last % TRACE_RECORDS].what |= (u64)outcome << OUTCOME_SHIFT;
+}
+
+enum trace_outcome trace_last_outcome(const struct trace_ring *ring)
+{
+	u64 last = ring->position / sizeof(struct trace_record) - 1;
+
+	return ring->memory[last % TRACE_RECORDS].what >> OUTCOME_SHIFT & 0xff;
 }
 
 void trace_format(const struct trace_record *record, unsigned hart, char line[TRACE_LINE_SIZE])

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The trace ring: each hart notes its last exits in a few instructions each. */
+/*
+ * The trace ring: each hart notes its last exits in a few instructions each. A run with a trace
+ * (./doppel run --trace) tells the host of each exit besides: drivers/host_trace.h.
+ */
 #ifndef DOPPEL_TRACE_H
 #define DOPPEL_TRACE_H
 
@@ -18,10 +21,14 @@ struct trace_record {
 
 #define TRACE_RING_SIZE (TRACE_RECORDS * sizeof(struct trace_record))
 
+struct host_trace;
+
 struct trace_ring {
-	struct trace_record *records; /* where to note; NULL: tracing is off */
+	struct trace_record *records; /* where to note; NULL: tracing is off, or goes to the host */
 	struct trace_record *memory;  /* NULL: tracing is off for good */
 	u64 position;		      /* bytes recorded so far */
+	struct host_trace *host;      /* of this hart; NULL: the host is told nothing */
+	struct host_trace *stream;    /* the same while exits are told to the host, else NULL */
 };
 
 /* The part of trace_record.what that tells the vCPU. */
@@ -33,14 +40,13 @@ static inline u64 trace_tag(unsigned vm, unsigned vcpu)
 /* What came of an exit; "handled" unless something else is noted. */
 enum trace_outcome { TRACE_HANDLED, TRACE_INJECTED, TRACE_BLOCKED, TRACE_LEFT };
 
-/* Notes an exit, before it is handled. */
-static inline void trace_exit(struct trace_ring *ring, u64 time, u64 pc, u64 scause, u64 tag)
+/* Notes an exit, before it is handled: in ring->records, or in ring->memory, if that is NULL. */
+static inline void trace_exit(struct trace_ring *ring, struct trace_record *records, u64 time,
+			      u64 pc, u64 scause, u64 tag)
 {
-	struct trace_record *slot;
+	struct trace_record *slot =
+		(struct trace_record *)((u8 *)records + ring->position % TRACE_RING_SIZE);
 
-	if (!ring->records)
-		return;
-	slot = (struct trace_record *)((u8 *)ring->records + ring->position % TRACE_RING_SIZE);
 	ring->position += sizeof(*slot);
 	slot->time = time;
 	slot->pc = pc;
@@ -51,11 +57,13 @@ static inline void trace_exit(struct trace_ring *ring, u64 time, u64 pc, u64 sca
 /* Whether the exits of the vCPU that comes to this hart are noted. */
 static inline void trace_enable(struct trace_ring *ring, bool enable)
 {
-	ring->records = enable ? ring->memory : NULL;
+	ring->stream = enable ? ring->host : NULL;
+	ring->records = enable && !ring->host ? ring->memory : NULL;
 }
 
-/* Notes what came of the last exit of this hart. */
+/* Notes what came of the last exit of this hart, and tells it. */
 void trace_outcome(struct trace_ring *ring, enum trace_outcome outcome);
+enum trace_outcome trace_last_outcome(const struct trace_ring *ring);
 
 /* The VM that a record tells of. */
 static inline unsigned trace_record_vm(const struct trace_record *record)

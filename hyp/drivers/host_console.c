@@ -53,6 +53,7 @@ struct channel {
 	struct host_port *port;		/* NULL: nobody has asked for the name */
 	struct virtqueue in, out;
 	u8 *out_buffers; /* one for each slot; NULL: it has never existed */
+	bool is_polled;	 /* somebody gives buffers, and looks for their end himself */
 	/* What has come, and is not read: the first of it from offset on. */
 	struct received received[NR_BUFFERS];
 	unsigned nr_received;
@@ -307,21 +308,36 @@ static void collect_in(struct channel *channel)
 	} while (!q->is_broken && virtqueue_arm(q, 0));
 }
 
+/* The token of what was copied is its place in the channel's own buffers. */
+static bool is_own(const struct channel *channel, const void *token)
+{
+	return (u64)token - (u64)channel->out_buffers < PAGE_SIZE;
+}
+
+static void done_out(struct channel *channel, void *token)
+{
+	struct host_port *port = channel->port;
+
+	if (!is_own(channel, token)) {
+		struct host_port_buffer *buffer = token;
+
+		__atomic_store_n(&buffer->is_done, true, __ATOMIC_RELEASE);
+	} else if (port && port->wants_room) {
+		port->wants_room = false;
+		raise(port, EVENT_OUTPUT);
+	}
+}
+
 static void collect_out(struct channel *channel)
 {
 	struct virtqueue *q = &channel->out;
-	struct host_port *port = channel->port;
 	void *token;
 	u32 size;
 
 	do {
-		while (virtqueue_collect(q, &token, &size) >= 0) {
-			if (!port || !port->wants_room)
-				continue;
-			port->wants_room = false;
-			raise(port, EVENT_OUTPUT);
-		}
-	} while (!q->is_broken && virtqueue_arm(q, 0));
+		while (virtqueue_collect(q, &token, &size) >= 0)
+			done_out(channel, token);
+	} while (!q->is_broken && !channel->is_polled && virtqueue_arm(q, 0));
 }
 
 u32 host_port_read(struct host_port *port, void *buf, u32 size)
@@ -376,6 +392,48 @@ u32 host_port_write(struct host_port *port, const void *buf, u32 size)
 	}
 	spin_unlock(&console.lock);
 	return done;
+}
+
+/* Lock held. True: the device is to be told. */
+static bool give(struct channel *channel, struct host_port_buffer *buffer)
+{
+	int slot = virtqueue_begin(&channel->out);
+
+	if (slot < 0)
+		return false;
+	buffer->is_done = false;
+	virtqueue_add(&channel->out, slot, page_to_hpa(buffer->data), buffer->size, 0);
+	virtqueue_end(&channel->out, slot, buffer);
+	channel->bytes_written += buffer->size;
+	return true;
+}
+
+bool host_port_give(struct host_port *port, struct host_port_buffer *buffer)
+{
+	bool was_given = false, must_notify = false;
+	struct channel *channel;
+
+	spin_lock(&console.lock);
+	channel = port->channel;
+	if (channel && channel->is_open && !console.is_dead) {
+		channel->is_polled = true;
+		collect_out(channel);
+		was_given = give(channel, buffer);
+		must_notify = was_given && virtqueue_must_notify(&channel->out);
+	}
+	spin_unlock(&console.lock);
+	/* Without the lock: on QEMU it takes as long as it takes to hand the bytes on. */
+	if (must_notify)
+		virtqueue_notify(&channel->out);
+	return was_given;
+}
+
+void host_port_collect(struct host_port *port)
+{
+	spin_lock(&console.lock);
+	if (port->channel && !console.is_dead)
+		collect_out(port->channel);
+	spin_unlock(&console.lock);
 }
 
 /* --- Ports */

@@ -39,6 +39,25 @@ void host_port_give_back(struct host_port *port);
 void host_port_set_user(struct host_port *port, const struct host_port_user *user, void *ctx);
 
 /*
+ * Memory that the device reads itself, so that nothing is copied: contiguous, of the page pool. It
+ * is the device's from host_port_give() on, until is_done.
+ */
+struct host_port_buffer {
+	const void *data;
+	u32 size;
+	bool is_done; /* atomic */
+};
+
+/*
+ * False: nobody is connected, or there is no room now. Buffers are done in the order in which they
+ * were given, and whoever gave them looks for himself: host_port_collect() finds those that are.
+ * A port that buffers were given to no longer interrupts when it has taken something, and never
+ * calls output(). Any lock but the driver's.
+ */
+bool host_port_give(struct host_port *port, struct host_port_buffer *buffer);
+void host_port_collect(struct host_port *port);
+
+/*
  * Both return how many bytes they took; any lock but the driver's. What is written while nobody is
  * connected may be lost. Nothing is taken when the device has broken down, or lacks the port.
  */

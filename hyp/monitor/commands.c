@@ -25,7 +25,7 @@ const struct command commands[] = {
 	{ "regs", "VM[.vcpu]", "shows the registers of a vCPU", command_regs },
 	{ "mem", "VM[.vcpu] ADDRESS [LENGTH]",
 	  "shows memory; v:ADDRESS is virtual, v:sp and the like follow a register", command_mem },
-	{ "walk", "VM[.vcpu] ADDRESS", "translates a virtual address through both stages",
+	{ "walk", "VM[.vcpu] ADDRESS [all]", "translates a virtual address through both stages",
 	  command_walk },
 	{ "stats", "[VM]", "shows what a VM has counted, or the hypervisor", command_stats },
 	{ "top", "[COUNT]", "shows the busiest VMs, again each second, until a key is pressed",

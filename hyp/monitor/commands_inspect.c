@@ -145,13 +145,14 @@ static struct walk walk_of(const struct vcpu *vcpu, format_sink *sink)
 
 /* --- walk */
 
-static enum command_result walk_held(const struct vcpu *vcpu, const char *word)
+static enum command_result walk_held(const struct vcpu *vcpu, const char *word, bool every_entry)
 {
 	struct walk walk = walk_of(vcpu, command_sink);
 	u64 address;
 	gpa_t gpa;
 	hpa_t hpa;
 
+	walk.every_entry = every_entry;
 	if (!read_address(vcpu, word, &address))
 		return COMMAND_FAILED;
 	/* That there is no translation is an answer as good as another. */
@@ -167,8 +168,10 @@ enum command_result command_walk(const struct words *words)
 
 	if (!vcpu)
 		return COMMAND_FAILED;
+	if (words->count > 3 && strcmp(words->word[3], "all") != 0)
+		return command_fail("usage: walk VM[.vcpu] ADDRESS [all]");
 	vm_hold(vcpu->vm);
-	result = walk_held(vcpu, words->word[2]);
+	result = walk_held(vcpu, words->word[2], words->count > 3);
 	vm_release(vcpu->vm);
 	return result;
 }

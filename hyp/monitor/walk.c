@@ -76,7 +76,16 @@ static u64 address_of(u64 pte)
 
 /* --- The G-stage */
 
-/* How the hardware finds the entry of a guest's table: one line. */
+static void say_entry(const struct walk *walk, const char *indent, const struct stage2_step *step,
+		      unsigned level)
+{
+	char words[WALK_WORDS_SIZE];
+
+	say(walk, "%slevel %u: table hpa 0x%lx, entry %u = 0x%016lx: %s\n", indent, level,
+	    step->table.v, step->index, step->entry, walk_words(step->entry, words));
+}
+
+/* How the hardware finds the entry of a guest's table: one line, or all that it reads. */
 static bool table_is_there(const struct walk *walk, u64 gpa)
 {
 	char words[WALK_WORDS_SIZE];
@@ -91,6 +100,8 @@ static bool table_is_there(const struct walk *walk, u64 gpa)
 	say(walk, "      G-stage: gpa 0x%lx -> hpa 0x%lx, level %u, ", gpa, leaf.hpa.v, level);
 	say_size(walk, leaf.size);
 	say(walk, " page, %s\n", walk_words(steps[count - 1].entry, words));
+	for (unsigned i = 0; walk->every_entry && i < count; i++)
+		say_entry(walk, "        ", &steps[i], STAGE2_LEVELS - 1 - i);
 	return true;
 }
 
@@ -101,13 +112,8 @@ bool walk_host(const struct walk *walk, gpa_t gpa, hpa_t *hpa)
 	unsigned count = stage2_path(walk->s2, gpa, steps);
 
 	say(walk, "gpa 0x%lx, G-stage Sv39x4\n", gpa.v);
-	for (unsigned i = 0; i < count; i++) {
-		char words[WALK_WORDS_SIZE];
-
-		say(walk, "  level %u: table hpa 0x%lx, entry %u = 0x%016lx: %s\n",
-		    STAGE2_LEVELS - 1 - i, steps[i].table.v, steps[i].index, steps[i].entry,
-		    walk_words(steps[i].entry, words));
-	}
+	for (unsigned i = 0; i < count; i++)
+		say_entry(walk, "  ", &steps[i], STAGE2_LEVELS - 1 - i);
 	if (!stage2_walk(walk->s2, gpa, &leaf)) {
 		say(walk, "stops here: no RAM of the guest is there; a device may be\n");
 		return false;

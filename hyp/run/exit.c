@@ -2,6 +2,7 @@
 /* What to do after a trap of a guest: one switch on scause. */
 #include "run/exit.h"
 #include "core/trace.h"
+#include "run/observe.h"
 #include "vcpu/inject.h"
 #include "vcpu/interrupts.h"
 #include "vcpu/sched.h"
@@ -132,20 +133,63 @@ static inline struct vcpu *finish(struct vcpu *vcpu, exit_action_t action, u64 s
 	return vcpu;
 }
 
+static exit_action_t handle_ecall(struct vcpu *vcpu)
+{
+	vcpu->stats.exceptions[CAUSE_ECALL_VS]++;
+	return sbi_handle(vcpu);
+}
+
+static exit_action_t handle_any(struct vcpu *vcpu, u64 scause)
+{
+	return scause == CAUSE_ECALL_VS ? handle_ecall(vcpu) : handle_exit(vcpu, scause);
+}
+
+/* An exit that the host is told of: what the usual way does, and three looks at it. */
+static struct vcpu *handle_observed(struct vcpu *vcpu, u64 scause, u64 start)
+{
+	struct trace_ring *trace = &this_hart()->trace;
+	struct trace_event event;
+	exit_action_t action;
+	struct vcpu *next;
+
+	observe_exit(&event, vcpu, scause, start);
+	trace_exit(trace, trace->memory, start, vcpu->pc, scause, vcpu->trace_tag);
+	action = handle_any(vcpu, scause);
+	observe_action(&event, vcpu, action);
+	next = finish(vcpu, action, start);
+	observe_end(&event, trace);
+	return next;
+}
+
+/* An exit that is not noted in the ring alone. A function of its own: the usual way pays nothing.
+ */
+static __attribute__((noinline)) struct vcpu *handle_unusually(struct vcpu *vcpu, u64 scause,
+							       u64 start)
+{
+	if (this_hart()->trace.stream)
+		return handle_observed(vcpu, scause, start);
+	return finish(vcpu, handle_any(vcpu, scause), start);
+}
+
 struct vcpu *exit_handle_ecall(struct vcpu *vcpu, u64 scause)
 {
 	u64 start = csr_read(CSR_TIME);
+	struct trace_ring *trace = &this_hart()->trace;
 
-	trace_exit(&this_hart()->trace, start, vcpu->pc, scause, vcpu->trace_tag);
-	vcpu->stats.exceptions[CAUSE_ECALL_VS]++;
-	return finish(vcpu, sbi_handle(vcpu), start);
+	if (unlikely(!trace->records))
+		return handle_unusually(vcpu, scause, start);
+	trace_exit(trace, trace->records, start, vcpu->pc, scause, vcpu->trace_tag);
+	return finish(vcpu, handle_ecall(vcpu), start);
 }
 
 struct vcpu *exit_handle(struct vcpu *vcpu, u64 scause)
 {
 	u64 start = csr_read(CSR_TIME);
+	struct trace_ring *trace = &this_hart()->trace;
 
-	trace_exit(&this_hart()->trace, start, vcpu->pc, scause, vcpu->trace_tag);
+	if (unlikely(!trace->records))
+		return handle_unusually(vcpu, scause, start);
+	trace_exit(trace, trace->records, start, vcpu->pc, scause, vcpu->trace_tag);
 	return finish(vcpu, handle_exit(vcpu, scause), start);
 }
 

@@ -2,6 +2,7 @@
 /* The life of a hart: take a vCPU, run it until it leaves, take the next. */
 #include "run/run.h"
 #include "dev/terminal.h"
+#include "drivers/host_trace.h"
 #include "mem/canary.h"
 #include "run/exit.h"
 #include "run/stats.h"
@@ -38,6 +39,7 @@ void run_exit(u16 code)
 	if (!canary_check())
 		code = EXIT_PANIC; /* a bug of our own, too */
 	terminal_flush();
+	host_trace_finish();
 	machine_exit(code);
 }
 

@@ -2,6 +2,7 @@
 /* The life of a virtual machine: started, paused, reset, ended. */
 #include "core/log.h"
 #include "dev/terminal.h"
+#include "drivers/host_trace.h"
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mem/page.h"
@@ -61,6 +62,7 @@ static void power_on(struct vm *vm)
 	vm->kill_reason[0] = '\0';
 	__atomic_fetch_and(&vm->held, ~(u32)VM_HELD_PAUSED, __ATOMIC_RELAXED);
 	vm->nr_boots++;
+	host_trace_note_vm(vm->id, vm->nr_vcpus, vm->name);
 	start_vcpu(vm, vm->vcpus[0]);
 }
 

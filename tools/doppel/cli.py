@@ -52,6 +52,14 @@ exit status:
 
 Programs can use the socket themselves: docs/monitor.md tells the protocol.
 """
+TRACE_TEXT = """\
+Show a trace that ./doppel run --trace FILE has written: every exit of every guest. docs/trace.md
+describes all of this, and the file.
+"""
+WALK_TEXT = """\
+Show, for a virtual address of a guest of a run that is going on, both stages of its translation
+with every page-table entry that is read.
+"""
 SETUP_TEXT = """\
 Obtain what Doppel needs. Whatever is there already is left alone and needs no network. Without
 arguments: "packages" and "images".
@@ -94,11 +102,23 @@ def positive_seconds(text):
 positive_seconds.__name__ = "number of seconds"
 
 
+def positive_ms(text):
+    value = int(text)
+    if not 0 < value <= 3600000:
+        raise ValueError(text)
+    return value
+
+
+positive_ms.__name__ = "number of milliseconds"
+
+
 def parser():
     top = Parser(prog="./doppel", description="Boot RISC-V virtual machines under Doppel.")
     verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=Parser)
     _add_run(verbs)
     _add_ctl(verbs)
+    _add_trace(verbs)
+    _add_walk(verbs)
     _add_doctor(verbs)
     _add_setup(verbs)
     return top
@@ -149,6 +169,8 @@ def _add_run(verbs):
     mode.add_argument("--ctl", metavar="PATH",
                       help="make the control socket there")
     mode.add_argument("--stats", action="store_true", help="print counters at the end")
+    mode.add_argument("--trace", metavar="FILE",
+                      help="write every exit to FILE, for ./doppel trace (docs/trace.md)")
     mode.add_argument("--no-trace", action="store_true", help="do not note the last exits")
     mode.add_argument("--canary", action="store_true",
                       help="check at the end that memory which is no VM's has not changed")
@@ -172,6 +194,50 @@ def _add_ctl(verbs):
     ctl.add_argument("--timeout", type=positive_seconds, metavar="S",
                      help="give up when an answer takes longer")
     ctl.usage = "%(prog)s [--list | --pid N | --socket PATH] [--json] [--timeout S] [COMMAND ...]"
+
+
+def _add_trace(verbs):
+    trace = verbs.add_parser("trace", help="show what ./doppel run --trace has written",
+                             description=TRACE_TEXT)
+    trace.add_argument("file", metavar="FILE", help="a trace")
+    show = trace.add_argument_group("what to show (default: a summary)")
+    show.add_argument("--summary", action="store_true",
+                      help="counts; with --csv, exits over time by cause")
+    show.add_argument("--list", action="store_true", help="every exit, a line each")
+    show.add_argument("--csv", action="store_true", help="every exit as CSV")
+    show.add_argument("--json", action="store_true",
+                      help="every exit as JSON; with --summary or --sequence, that one")
+    show.add_argument("--chrome", metavar="OUT",
+                      help="write trace events for Perfetto (ui.perfetto.dev) and Chrome")
+    show.add_argument("--sequence", choices=("syscall", "page-fault", "timer-tick",
+                                             "device-access"),
+                      help="a sequence diagram of one that is in the trace")
+    show.add_argument("--svg", metavar="OUT", help="write that diagram as SVG")
+    only = trace.add_argument_group("which exits")
+    only.add_argument("--vm", metavar="NAME", help="of that VM")
+    only.add_argument("--vcpu", type=int, metavar="N", help="of that vCPU")
+    only.add_argument("--cause", metavar="NAME", help="with that cause (docs/stats.md)")
+    only.add_argument("--from", dest="since", type=float, metavar="S",
+                      help="from S seconds after the start of the trace on")
+    only.add_argument("--to", dest="until", type=float, metavar="S", help="up to then")
+    only.add_argument("--pc", metavar="WHERE",
+                      help="at an address, in a range (FIRST-LAST), or in a function")
+    trace.add_argument("--symbols", metavar="MAP",
+                       help="names of the guest's functions: System.map, its /proc/kallsyms, "
+                       "or an ELF64 program")
+    trace.add_argument("--bin", type=positive_ms, default=100, metavar="MS",
+                       help="for exits over time (default 100)")
+
+
+def _add_walk(verbs):
+    walk = verbs.add_parser("walk", help="show how an address of a guest is translated",
+                            description=WALK_TEXT)
+    walk.add_argument("vcpu", metavar="VM[.vCPU]")
+    walk.add_argument("address", metavar="ADDRESS", help="a guest virtual address, or a register")
+    walk.add_argument("--svg", metavar="OUT", help="write a picture")
+    walk.add_argument("--json", action="store_true", help="print it as JSON")
+    walk.add_argument("--pid", type=int, metavar="N", help="the run with this process id")
+    walk.add_argument("--socket", metavar="PATH", help="the run with this control socket")
 
 
 def _add_doctor(verbs):
@@ -234,6 +300,12 @@ def dispatch(options):
     if options.verb == "ctl":
         from . import ctl
         return ctl.run(options)
+    if options.verb == "trace":
+        from . import trace
+        return trace.run(options)
+    if options.verb == "walk":
+        from . import walk
+        return walk.run(options)
     if options.verb == "doctor":
         from . import doctor
         return doctor.run()

@@ -119,11 +119,12 @@ def _die_with_parent(parent):
 
 class Session:
     """One run of QEMU. After run(), `status` is QEMU's exit code and `said` its messages. `watch`
-    looks at the images meanwhile, if there are some."""
+    looks at the images meanwhile, if there are some; `capture` writes a trace, if one is wanted."""
 
-    def __init__(self, command, environment, timeout=None, watch=None):
+    def __init__(self, command, environment, timeout=None, watch=None, capture=None):
         self.command = command
         self.watch = watch
+        self.capture = capture
         self.environment = environment
         self.deadline = time.monotonic() + timeout if timeout else None
         self.said = b""
@@ -137,8 +138,10 @@ class Session:
         self.child = subprocess.Popen(
             self.command, env=self.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, bufsize=0, start_new_session=True,
-            pass_fds=[self.watch.inherited()] if self.watch else [],
+            pass_fds=[end.inherited() for end in (self.watch, self.capture) if end],
             preexec_fn=_die_with_parent(os.getpid()))
+        if self.capture:
+            self.capture.start()
 
     def run(self):
         """Returns LEFT, TIMED_OUT, or None when QEMU ended by itself. QEMU is gone afterwards."""

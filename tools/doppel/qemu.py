@@ -68,6 +68,8 @@ def hypervisor_words(options):
         words.append("stats")
     if options.no_trace:
         words.append("trace=off")
+    if options.trace:
+        words.append("trace=host")
     words.append("consoles=" + options.consoles)
     if os.isatty(0):
         words.append("escape=on")

@@ -8,7 +8,7 @@ import stat
 import sys
 
 from . import GUEST_INITRD, GUEST_KERNEL, HYPERVISOR, Refusal
-from . import console, devices, dts, image, qemu, runs, sizes, vms, watch, wiring
+from . import capture, console, devices, dts, image, qemu, runs, sizes, vms, watch, wiring
 from .sizes import GIB, MIB
 
 DEFAULT_CPUS, DEFAULT_MEMORY = 2, "512M"
@@ -26,6 +26,8 @@ STATUS = {0: 0, PANIC: 1, BAD_INPUT: 2, KILLED: 3, FAILED: 4, SCRIPT: 5}
 
 
 def run(options):
+    if options.trace and options.no_trace:
+        raise Refusal("--trace and --no-trace exclude each other: leave one out")
     if any(word.startswith("-semihosting") for word in options.qemu_arguments):
         raise Refusal("-semihosting would let the guest open files of this machine: leave it out")
     emulator = qemu.find(options.qemu)
@@ -43,7 +45,8 @@ def run(options):
                 return 0
             if not options.native:
                 runs.tell(sockets, control, options.description or description.vms[0].name)
-            return start(emulator, command, options, images)
+            return start(emulator, command, options, images,
+                         capture_of(emulator, options, description))
     except console.Stopped as stopped:
         return 128 + stopped.args[0]
     except console.OutputLost:
@@ -193,7 +196,7 @@ def plan_doppel(emulator, options, description, directory, sockets, control):
     with open(path, "wb") as file:
         file.write(blob)
     command = qemu.command(emulator, options, cpus, memory, qemu.doppel_payload(path, options) +
-                           wiring.doppel_options(wires, sockets, control))
+                           wiring.doppel_options(wires, sockets, control, bool(options.trace)))
     return command, wires.images
 
 
@@ -211,7 +214,7 @@ def plan_native(emulator, options, description, directory, sockets, _):
         if given is not None:
             raise Refusal("--host-%s has no meaning with --native: the machine is as large as the "
                           "VM, change that" % name)
-    for name in ("script", "json", "consoles", "ctl"):
+    for name in ("script", "json", "consoles", "ctl", "trace"):
         if getattr(options, name):
             raise Refusal("--%s has no meaning with --native: there is no monitor, leave it out"
                           % name)
@@ -311,18 +314,33 @@ def past_qemu_limit(memory, payload):
 # Running it
 
 
-def start(emulator, command, options, images):
+def capture_of(emulator, options, description):
+    """What writes the trace; None: none is wanted."""
+    if not options.trace:
+        return None
+    return capture.Capture(options.trace, {
+        "what": options.description or description.vms[0].name,
+        "vms": [vm.name for vm in description.vms], "cpu": options.cpu,
+        "qemu": "%d.%d" % (emulator.version() or (0, 0)), "icount": options.icount})
+
+
+def start(emulator, command, options, images, tracer=None):
     """Runs QEMU, and looks at these images meanwhile."""
-    if not images:
-        return run_qemu(emulator, command, options)
-    with contextlib.closing(watch.Watch(images)) as eyes:
-        return run_qemu(emulator, command + eyes.options(), options, eyes)
+    try:
+        if not images:
+            return run_qemu(emulator, command, options, tracer=tracer)
+        with contextlib.closing(watch.Watch(images)) as eyes:
+            return run_qemu(emulator, command + eyes.options(), options, eyes, tracer)
+    finally:
+        if tracer:
+            say("%s." % tracer.finish())
 
 
-def run_qemu(emulator, command, options, eyes=None):
+def run_qemu(emulator, command, options, eyes=None, tracer=None):
     if os.isatty(0) and os.isatty(2):
         say("Ctrl-] q leaves%s." % ("" if options.native else ", Ctrl-] m opens the monitor"))
-    session = console.Session(command, emulator.environment, options.timeout, eyes)
+    session = console.Session(command + (tracer.options() if tracer else []),
+                              emulator.environment, options.timeout, eyes, tracer)
     try:
         session.start()
     except OSError as error:

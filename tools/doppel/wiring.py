@@ -264,7 +264,7 @@ def stream_names(machines):
             for port in console.ports]
 
 
-def doppel_options(wiring, sockets, control):
+def doppel_options(wiring, sockets, control, traces=False):
     """The machine's devices: a disk for each image, a network interface if a VM is on the switch
     nat, randomness, and streams: the control channel and the VMs' ports."""
     bus = Bus(range(TRANSPORTS))
@@ -282,9 +282,10 @@ def doppel_options(wiring, sockets, control):
     options += ["-device", "virtio-serial-device,id=streams," + bus.next()]
     options += stream(0, CONTROL, control, "streams")
     names = stream_names(wiring.machines)
-    if len(names) >= MAX_STREAMS:
+    room = MAX_STREAMS - (2 if traces else 1)       # for the control channel, and a trace
+    if len(names) > room:
         raise Refusal("the VMs' consoles have %d ports, and the machine has room for %d: use fewer"
-                      % (len(names), MAX_STREAMS - 1))
+                      % (len(names), room))
     for number, name in enumerate(names, 1):
         options += stream(number, name, os.path.join(sockets, name), "streams")
     return options
