@@ -31,11 +31,14 @@
 
 /* Flags of an exit. */
 #define TRACE_USER BIT(0) /* from VU-mode */
-#define TRACE_TRANSFORMED                                                                  \
-	BIT(1)		   /* insn is what htinst held: rs1 and offset are not the guest's \
-			    */
-#define TRACE_VALUE BIT(2) /* value was loaded or stored, or is a0 at a call */
-#define TRACE_STORE BIT(3) /* the access was a store */
+#define TRACE_TRANSFORMED                                                                         \
+	BIT(1)			  /* insn is what htinst held: rs1 and offset are not the guest's \
+				   */
+#define TRACE_VALUE	   BIT(2) /* value was loaded or stored, or is a0 at a call */
+#define TRACE_STORE	   BIT(3) /* the access was a store */
+#define TRACE_RAISED_SOFT  BIT(4) /* hvip.VSSIP was raised meanwhile, */
+#define TRACE_RAISED_TIMER BIT(5) /* or VSTIP, */
+#define TRACE_RAISED_EXT   BIT(6) /* or VSEIP */
 
 /* As in the file: little-endian, 64 bytes. */
 struct trace_event {

@@ -73,6 +73,7 @@ void observe_exit(struct trace_event *event, const struct vcpu *vcpu, u64 scause
 		.flags = vcpu_was_in_user_mode() ? TRACE_USER : 0,
 	};
 	note_instruction(event, vcpu, scause);
+	event->ticks = (u32)csr_read(CSR_HVIP); /* what is pending at the beginning, so far */
 	event->instructions = (u32)csr_read(CSR_INSTRET); /* the count at the beginning, so far */
 }
 
@@ -102,10 +103,21 @@ void observe_action(struct trace_event *event, const struct vcpu *vcpu, exit_act
 		note_value(event, vcpu);
 }
 
+/* What became pending for the guest meanwhile. before: hvip as it was. */
+static u8 raised(u32 before)
+{
+	u64 now = csr_read(CSR_HVIP) & ~(u64)before;
+
+	return (u8)((now & BIT(IRQ_VS_SOFT) ? TRACE_RAISED_SOFT : 0) |
+		    (now & BIT(IRQ_VS_TIMER) ? TRACE_RAISED_TIMER : 0) |
+		    (now & BIT(IRQ_VS_EXT) ? TRACE_RAISED_EXT : 0));
+}
+
 void observe_end(struct trace_event *event, const struct trace_ring *ring)
 {
 	u64 ticks = csr_read(CSR_TIME) - event->time;
 
+	event->flags |= raised(event->ticks);
 	event->instructions = (u32)csr_read(CSR_INSTRET) - event->instructions;
 	event->ticks = (u32)MIN(ticks, (u64)UINT32_MAX);
 	event->what = (u8)trace_last_outcome(ring);

@@ -28,12 +28,14 @@ UNIT_stage2 := hyp/stage2/stage2.c tests/unit/fake/pages.c
 UNIT_vmid := hyp/stage2/vmid.c
 UNIT_tlb := hyp/stage2/tlb.c hyp/stage2/vmid.c
 FAKE_VIRTIO := tests/unit/fake/virtio_mmio.c tests/unit/fake/pages.c \
-	$(wildcard hyp/drivers/*.c)
+	$(filter-out hyp/drivers/host_trace.c,$(wildcard hyp/drivers/*.c))
 UNIT_virtqueue := $(FAKE_VIRTIO)
 UNIT_host_blk := $(FAKE_VIRTIO)
 UNIT_host_net := $(FAKE_VIRTIO)
 UNIT_host_console := $(FAKE_VIRTIO)
 UNIT_host_rng := $(FAKE_VIRTIO)
+UNIT_host_trace := hyp/drivers/host_trace.c tests/unit/fake/pages.c
+UNIT_trace := hyp/core/trace.c hyp/riscv/cause.c hyp/lib/format.c
 UNIT_page := hyp/mem/page.c
 UNIT_ram_pool := hyp/mem/ram_pool.c
 UNIT_canary := hyp/mem/canary.c hyp/mem/ram_pool.c

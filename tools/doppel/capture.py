@@ -10,7 +10,7 @@ from . import Refusal, tracefile
 
 PORT = "org.doppel.trace.0"
 BUFFER = 1 << 20            # of the socket, if the computer allows as much; and of one reading
-PATIENCE = 10               # seconds for the last bytes
+PATIENCE = 3                # seconds for the last bytes, when QEMU is gone
 
 
 class Capture:

@@ -4,7 +4,7 @@
 from . import disasm
 from .tracefile import (
     BLOCKED, CAUSES, ECALL, FETCH_FAULT, ILLEGAL, INJECTED, INTERRUPT, LEFT, LOAD_FAULT,
-    STORE, STORE_FAULT, TRANSFORMED, VALUE, VIRTUAL, cause_name)
+    RAISED, STORE, STORE_FAULT, TRANSFORMED, VALUE, VIRTUAL, cause_name)
 
 SBI = {0x10: ("base", ("get_spec_version", "get_impl_id", "get_impl_version", "probe_extension",
                        "get_mvendorid", "get_marchid", "get_mimpid")),
@@ -87,7 +87,7 @@ def kind(event):
     if is_fault(event):
         name, where = device(gpa(event))
         if name:
-            return "%s %s" % ("mmio " + name, where)
+            return "%s %s %s" % ("read" if event.cause == LOAD_FAULT else "write", name, where)
         return "memory"
     if event.cause in (VIRTUAL, ILLEGAL):
         csr = event.insn >> 20
@@ -99,6 +99,11 @@ def kind(event):
 
 def action(event):
     """What the hypervisor did."""
+    raised = [name for flag, name in RAISED.items() if event.flags & flag]
+    return main_action(event) + (", raises %s" % " and ".join(raised) if raised else "")
+
+
+def main_action(event):
     if event.what == INJECTED:
         return "injects %s" % CAUSES.get(event.result, event.result)
     if event.what == BLOCKED:

@@ -21,7 +21,7 @@ Step = collections.namedtuple("Step", ("source", "target", "text", "origin"))
 MARK, MARK_MASK = 0x08D0B000, 0xFFFFFF00
 PROBE = (0x10, 3)
 KINDS = {"syscall": 1, "page-fault": 2, "timer-tick": 3, "device-access": 4}
-CAUSES = {"syscall": (8,), "page-fault": (13, 15, 12)}
+CAUSES = {"syscall": (8,), "page-fault": (12, 13, 15)}
 TITLES = {"syscall": "a system call", "page-fault": "a page fault", "timer-tick": "a timer tick",
           "device-access": "a device access"}
 MAX_WINDOW = 64             # exits of a marked piece, at most
@@ -129,7 +129,7 @@ def delegated(kind, machine):
                 Step(GUEST_OS, GUEST_OS, "serves the call", DELEGATION),
                 Step(GUEST_OS, PROCESS, "sret", DELEGATION)]
     if kind == "page-fault":
-        return [Step(PROCESS, GUEST_OS, "load or store: cause 13 or 15", DELEGATION),
+        return [Step(PROCESS, GUEST_OS, "an access: cause 12, 13 or 15", DELEGATION),
                 Step(GUEST_OS, GUEST_OS, "writes its page table, sfence.vma", DELEGATION),
                 Step(GUEST_OS, PROCESS, "sret: the access again", DELEGATION)]
     return None
@@ -174,8 +174,8 @@ def delegation_note(file, kind):
     if kind == "timer-tick":
         return ("Dashed: no exits. hideleg = 0x%x delegates the VS timer interrupt (bit 6), and "
                 "henvcfg.STCE gives the guest stimecmp." % file.machine.stval)
-    return "Dashed: no exits. hedeleg = 0x%x delegates cause %s." % (
-        file.machine.pc, " and ".join(map(str, CAUSES[kind])))
+    return "Dashed: no exits. hedeleg = 0x%x delegates %s." % (
+        file.machine.pc, " and ".join("cause %d" % cause for cause in CAUSES[kind]))
 
 
 # Showing it

@@ -22,6 +22,7 @@ HANDLED, INJECTED, BLOCKED, LEFT = range(4)
 OF_MACHINE, OF_VM, OF_END = 0x10, 0x11, 0x1F
 OUTCOMES = ("handled", "injected", "blocked", "left")
 USER, TRANSFORMED, VALUE, STORE = 1, 2, 4, 8
+RAISED = {16: "VSSIP", 32: "VSTIP", 64: "VSEIP"}     # in hvip, during the exit
 INTERRUPT = 0x80
 
 CAUSES = {
