@@ -209,6 +209,38 @@ static void add_channel(struct channel *channel)
 	channel->owes |= OWES_READY;
 }
 
+/* The token of what was copied is its place in the channel's own buffers. */
+static bool is_own(const struct channel *channel, const void *token)
+{
+	return (u64)token - (u64)channel->out_buffers < PAGE_SIZE;
+}
+
+static void done_out(struct channel *channel, void *token)
+{
+	struct host_port *port = channel->port;
+
+	if (!is_own(channel, token)) {
+		struct host_port_buffer *buffer = token;
+
+		__atomic_store_n(&buffer->is_done, true, __ATOMIC_RELEASE);
+	} else if (port && port->wants_room) {
+		port->wants_room = false;
+		raise(port, EVENT_OUTPUT);
+	}
+}
+
+static void collect_out(struct channel *channel)
+{
+	struct virtqueue *q = &channel->out;
+	void *token;
+	u32 size;
+
+	do {
+		while (virtqueue_collect(q, &token, &size) >= 0)
+			done_out(channel, token);
+	} while (!q->is_broken && !channel->is_polled && virtqueue_arm(q, 0));
+}
+
 /* Another port may come in its place: what was not read is not for that one's user. */
 static void remove_channel(struct channel *channel)
 {
@@ -217,8 +249,9 @@ static void remove_channel(struct channel *channel)
 		channel->port->channel = NULL;
 	channel->port = NULL;
 	channel->name[0] = '\0';
-	channel->exists = channel->is_console = false;
+	channel->exists = channel->is_console = channel->is_polled = false;
 	channel->owes = 0;
+	collect_out(channel); /* the next one's user is called again */
 	while (channel->nr_received)
 		drop_first(channel);
 	notify(&channel->in);
@@ -306,38 +339,6 @@ static void collect_in(struct channel *channel)
 			raise(channel->port, EVENT_INPUT);
 		}
 	} while (!q->is_broken && virtqueue_arm(q, 0));
-}
-
-/* The token of what was copied is its place in the channel's own buffers. */
-static bool is_own(const struct channel *channel, const void *token)
-{
-	return (u64)token - (u64)channel->out_buffers < PAGE_SIZE;
-}
-
-static void done_out(struct channel *channel, void *token)
-{
-	struct host_port *port = channel->port;
-
-	if (!is_own(channel, token)) {
-		struct host_port_buffer *buffer = token;
-
-		__atomic_store_n(&buffer->is_done, true, __ATOMIC_RELEASE);
-	} else if (port && port->wants_room) {
-		port->wants_room = false;
-		raise(port, EVENT_OUTPUT);
-	}
-}
-
-static void collect_out(struct channel *channel)
-{
-	struct virtqueue *q = &channel->out;
-	void *token;
-	u32 size;
-
-	do {
-		while (virtqueue_collect(q, &token, &size) >= 0)
-			done_out(channel, token);
-	} while (!q->is_broken && !channel->is_polled && virtqueue_arm(q, 0));
 }
 
 u32 host_port_read(struct host_port *port, void *buf, u32 size)

@@ -20,9 +20,9 @@ struct walk {
 	const struct guest_memory *memory;
 	const struct stage2 *s2;
 	u64 vsatp;
-	bool every_entry;  /* of the G-stage, too, for each table of the guest */
 	format_sink *sink; /* gets the text, or NULL */
 	void *ctx;
+	bool every_entry; /* of the G-stage, too, for each table of the guest */
 };
 
 /*

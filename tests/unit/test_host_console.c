@@ -496,6 +496,40 @@ static void test_given_back(void **state)
 	(void)state;
 }
 
+/* Memory that is given is read where it is; nobody is called, and whoever gave it looks himself. */
+static void test_give(void **state)
+{
+	static u8 data[5][2 * ROOM], got[2 * ROOM];
+	struct host_port_buffer buffers[5];
+
+	early.outputs = 0;
+	for (u32 i = 0; i < 5; i++) {
+		fill(data[i], sizeof(data[i]), i + 1);
+		buffers[i] = (struct host_port_buffer){ data[i], sizeof(data[i]), true };
+		/* Four are in flight at most. */
+		assert_int_equal(host_port_give(early.port, &buffers[i]), i < 4);
+	}
+	host_port_collect(early.port);
+	assert_false(buffers[0].is_done);
+	assert_int_equal(host_port_write(early.port, "x", 1), 0);
+	for (u32 i = 0; i < 4; i++) {
+		assert_int_equal(take_outside(3, got), sizeof(got));
+		assert_memory_equal(got, data[i], sizeof(got));
+	}
+	host_port_collect(early.port);
+	for (u32 i = 0; i < 4; i++)
+		assert_true(buffers[i].is_done);
+	assert_true(host_port_give(early.port, &buffers[4]));
+	assert_int_equal(take_outside(3, got), sizeof(got));
+	connect_outside(3, false);
+	assert_false(host_port_give(early.port, &buffers[0])); /* to whom? */
+	connect_outside(3, true);
+	host_port_collect(early.port);
+	assert_true(buffers[4].is_done);
+	assert_int_equal(early.outputs, 0);
+	(void)state;
+}
+
 static unsigned take_all(struct host_port *ports[32])
 {
 	char name[20];
@@ -556,6 +590,7 @@ int main(void)
 		cmocka_unit_test(test_plugged_in),
 		cmocka_unit_test(test_odd_messages),
 		cmocka_unit_test(test_given_back),
+		cmocka_unit_test(test_give),
 		cmocka_unit_test(test_too_many_names),
 		cmocka_unit_test(test_death),
 	};

@@ -83,7 +83,7 @@ static u64 sv(u64 mode)
 
 static bool walk(u64 vsatp, u64 gva, u64 *gpa)
 {
-	struct walk w = { &f.memory, &f.s2, vsatp, collect, NULL };
+	struct walk w = { &f.memory, &f.s2, vsatp, collect, NULL, false };
 	gpa_t result = GPA(0);
 	bool found, silent;
 
@@ -133,7 +133,7 @@ static void every_level_is_shown(void **state)
 
 static void the_host_stage_is_shown(void **state)
 {
-	struct walk w = { &f.memory, &f.s2, 0, collect, NULL };
+	struct walk w = { &f.memory, &f.s2, 0, collect, NULL, false };
 	struct stage2_step steps[STAGE2_LEVELS];
 	char want[400];
 	hpa_t hpa;
@@ -164,7 +164,7 @@ static void addresses_without_ram(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(nowhere); i++) {
-		struct walk w = { &f.memory, &f.s2, 0, collect, NULL };
+		struct walk w = { &f.memory, &f.s2, 0, collect, NULL, false };
 
 		f.length = 0;
 		assert_false(walk_host(&w, GPA(nowhere[i]), &hpa));
