@@ -21,6 +21,8 @@ SBI = {0x10: ("base", ("get_spec_version", "get_impl_id", "get_impl_version", "p
 LEGACY = ("set_timer", "console_putchar", "console_getchar", "clear_ipi", "send_ipi",
           "remote_fence_i", "remote_sfence_vma", "remote_sfence_vma_asid", "shutdown")
 
+NEVER = (1 << 64) - 1
+
 # docs/guest-machine.md
 DEVICES = ((0x00100000, 0x1000, "test"), (0x00101000, 0x1000, "rtc"),
            (0x00102000, 0x1000, "power-button"), (0x0C000000, 0x600000, "plic"),
@@ -112,7 +114,9 @@ def main_action(event):
         return "the vCPU is off"
     if event.cause == ECALL:
         error = event.result - 256 if event.result > 127 else event.result
-        return "%s(0x%x): %s" % (kind(event), event.value, "error %d" % error if error else "ok")
+        value = "never" if event.value == NEVER and "set_timer" in kind(event) else \
+            "0x%x" % event.value
+        return "%s(%s): %s" % (kind(event), value, "error %d" % error if error else "ok")
     if is_fault(event):
         return access(event)
     if event.cause == ILLEGAL:

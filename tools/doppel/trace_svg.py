@@ -22,7 +22,7 @@ MARGIN, COLUMN, STEP, LINE = 20, 260, 46, 15
 
 def document(width, height, label, body):
     return ('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" '
-            'role="img" aria-label="%s">\n<style>%s</style>\n%s\n</svg>\n'
+            'role="img" aria-label="%s" style="max-width:100%%;height:auto">\n<style>%s</style>\n%s\n</svg>\n'
             % (width, height, width, height, escape(label), STYLE, "\n".join(body)))
 
 
@@ -92,23 +92,30 @@ def sequence_step(step, centres, y):
 
 
 def busy_spans(drawn, centres, top, ends):
-    """The bar on the lifeline of who has the hart."""
+    """The bars on the lifelines of who has the hart."""
     spans, start = [], top
     for step, end in zip(drawn.steps, ends):
-        x = centres[step.source if step.source == step.target else step.target]
         if step.source == step.target:
-            spans.append(box(x - 5, start, 10, end - start, "busy"))
+            extend(spans, step.source, start, end)
         else:
-            spans.append(box(x - 5, end - 12, 10, 12, "busy"))
-            spans.append(box(centres[step.source] - 5, start, 10, end - 12 - start, "busy"))
+            extend(spans, step.source, start, end - 12)     # the arrow is there
+            extend(spans, step.target, end - 12, end)
         start = end
-    return spans
+    return [box(centres[name] - 5, start, 10, end - start, "busy") for name, start, end in spans]
+
+
+def extend(spans, name, start, end):
+    """One bar for what follows directly on the same lifeline."""
+    if spans and spans[-1][0] == name and spans[-1][2] == start:
+        start = spans.pop()[1]
+    spans.append((name, start, end))
 
 
 # The walk: a row for each table of the guest. From the left: the G-stage's entries that lead to the
 # table, then the entry of the guest's own; below the last one, the page.
 
 CELL, CELL_HEIGHT, ROW, FIRST = 190, 66, 108, 84
+HPA = 116                   # room for an address
 
 
 def walk(found):
@@ -125,14 +132,14 @@ def walk(found):
         y = FIRST + ROW * number
         body += walk_row(gpa, host, hpa, y)
         if step and step["pte"]:
-            body += walk_guest_entry(step, MARGIN + CELL * (columns + 1), y,
+            body += walk_guest_entry(step, MARGIN + CELL * (columns + 0.82) + HPA, y,
                                      number + 1 < len(rows))
     end = FIRST + ROW * len(rows) + 6
     words = "stops here: %s" % found["stops"] if found["stops"] else \
         "gva %s = gpa %s = hpa %s" % (found["gva"], found["gpa"], found["hpa"])
     body.append(text(MARGIN, end, words, "head"))
     body.append(text(MARGIN, end + 20, walk_count(found), "note"))
-    return document(2 * MARGIN + CELL * (columns + 2) + 20, end + 34,
+    return document(2 * MARGIN + CELL * (columns + 1.82) + HPA, end + 34,
                     "translation of %s" % found["gva"], body)
 
 
