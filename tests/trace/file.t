@@ -17,6 +17,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[0] / "launcher" / "lib")]
 import sample  # noqa: E402
 import tap  # noqa: E402
+from launcher import Launcher, linux_image, option  # noqa: E402
+from launcher import refused as tap_refused  # noqa: E402
 from doppel import capture, disasm, sequence, trace_svg, tracefile, walk  # noqa: E402
 
 DOPPEL = str(HERE.parents[1] / "doppel")
@@ -333,6 +335,34 @@ def test_capture():
             tap.holds(writer.finish(), words)
             with open(path, "rb") as file:
                 tap.same(file.read().endswith(body), True)
+
+
+def test_launcher():
+    """run --trace: a port of the machine's console, and a word for the hypervisor"""
+    with Launcher() as box:
+        path, kernel = box.path("out.trace"), box.put("kernel", linux_image())
+        result = box.run("run", "--kernel", kernel, "--trace", path)
+        tap.same(result.status, 0)
+        tap.holds(result.err, "0 exits are in %s, none lost; the run was cut short" % path)
+        arguments = box.qemu()["args"]
+        tap.holds(option(arguments, "-append"), " trace=host ")
+        tap.holds(" ".join(arguments), "virtserialport,bus=streams.0,chardev=trace,"
+                  "name=org.doppel.trace.0")
+        with open(path, "rb") as file:
+            header = json.loads(file.read()[len(tracefile.MAGIC):])
+        tap.same((header["vms"], header["qemu"], header["icount"]), (["guest"], "7.2", False))
+        box.nothing_is_left()
+
+
+def test_launcher_refuses():
+    """run --trace is refused where it cannot be"""
+    with Launcher() as box:
+        kernel = box.put("kernel", linux_image())
+        for arguments, words in (
+                (("--trace", box.path("no/where")), ("cannot be written", "No such file")),
+                (("--trace", box.path("t"), "--no-trace"), ("exclude each other",)),
+                (("--trace", box.path("t"), "--native"), ("no meaning with --native",))):
+            tap_refused(box, ("--kernel", kernel, *arguments), words)
 
 
 tap.main(sys.modules[__name__])

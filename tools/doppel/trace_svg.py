@@ -132,6 +132,8 @@ def walk(found):
         y = FIRST + ROW * number
         body += walk_row(gpa, host, hpa, y)
         if step and step["pte"]:
+            body += arrow(MARGIN + CELL * (len(host) + 0.82) + HPA - 30,
+                          MARGIN + CELL * (columns + 0.82) + HPA - 4, y + 33, "")
             body += walk_guest_entry(step, MARGIN + CELL * (columns + 0.82) + HPA, y,
                                      number + 1 < len(rows))
     end = FIRST + ROW * len(rows) + 6
