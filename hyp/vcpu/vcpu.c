@@ -20,7 +20,7 @@ void vcpu_reset(struct vcpu *vcpu)
 	 * Requests before the mailbox: one that is posted in between then stays known. The
 	 * interrupt controller does not tell again what it has told.
 	 */
-	vcpu->requests = REQUEST_EXTERNAL;
+	vcpu->requests = REQUEST_EXTERNAL | REQUEST_HIDDEN;
 	mailbox_reset(&vcpu->mailbox);
 	vcpu->cycle_offset = vcpu->instret_offset = 0;
 	pmu_reset(vcpu);
@@ -154,9 +154,14 @@ void vcpu_load(struct vcpu *vcpu)
 	__atomic_store_n(&vcpu->seen_renewals,
 			 __atomic_load_n(&vcpu->mmu->renewals, __ATOMIC_ACQUIRE), __ATOMIC_RELEASE);
 	tlb_enter(vcpu->mmu, vcpu, vcpu->last_hart == hart);
-	/* Instructions that it wrote elsewhere, or another wrote into its memory: fetch anew. */
-	if (vcpu->last_hart != hart)
+	/*
+	 * Instructions that it wrote elsewhere, or another wrote into its memory: fetch anew. And
+	 * what was hidden while it was elsewhere was fenced there, not here.
+	 */
+	if (vcpu->last_hart != hart) {
 		fence_i();
+		hfence_gvma_gpa(vcpu->coming_page);
+	}
 	vcpu->last_hart = hart;
 	load_csrs(vcpu);
 	csr_write(CSR_VSATP, vcpu->csrs.satp);
@@ -224,11 +229,24 @@ void vcpu_request_look(struct vcpu *vcpu)
 	__atomic_fetch_or(&vcpu->requests, REQUEST_LOOK, __ATOMIC_RELAXED);
 }
 
+/* As at its own access to a device: no need to go through a request. */
+static bool is_here(const struct vcpu *vcpu)
+{
+	return vcpu->hart == this_hart() && this_hart()->current == vcpu;
+}
+
+void vcpu_note_hidden(struct vcpu *vcpu)
+{
+	if (is_here(vcpu))
+		hfence_gvma_gpa(vcpu->coming_page);
+	else
+		__atomic_fetch_or(&vcpu->requests, REQUEST_HIDDEN, __ATOMIC_RELEASE);
+}
+
 void vcpu_set_external(struct vcpu *vcpu, bool level)
 {
 	__atomic_store_n(&vcpu->external_level, level, __ATOMIC_RELAXED);
-	/* At a claim or threshold write the vCPU is here: no need to go through a request. */
-	if (vcpu->hart == this_hart() && this_hart()->current == vcpu)
+	if (is_here(vcpu))
 		vcpu_do_requests(vcpu, REQUEST_EXTERNAL);
 	else
 		vcpu_request(vcpu, REQUEST_EXTERNAL);

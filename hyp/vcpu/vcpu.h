@@ -181,11 +181,11 @@ void vcpu_save(struct vcpu *vcpu);
 /* Asks a vCPU for something and makes sure that it looks: kicks it, or wakes it (see sched.h). */
 void vcpu_request(struct vcpu *vcpu, u64 request);
 
-/* Only asks: what makes it look comes right behind. */
-static inline void vcpu_request_quietly(struct vcpu *vcpu, u64 request)
-{
-	__atomic_fetch_or(&vcpu->requests, request, __ATOMIC_RELEASE);
-}
+/*
+ * coming_page has left the translation: the vCPU fences before it goes on. It is not made to look:
+ * the caller does that, right behind.
+ */
+void vcpu_note_hidden(struct vcpu *vcpu);
 
 /* The same for what can wait until the vCPU runs again: one that sleeps sleeps on. */
 void vcpu_request_lazily(struct vcpu *vcpu, u64 request);

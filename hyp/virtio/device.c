@@ -41,12 +41,13 @@ static void clear_queue(struct virtq *q)
 
 /*
  * Registers that change without an access of the driver. Each is shown under the lock that its
- * value is under, so that the last to change it is the last to show it.
+ * value is under, so that the last to change it is the last to show it. A driver that reads of the
+ * end of a queue, or of a reset, may use their memory anew: what was written there comes before.
  */
 static void show(struct virtio_device *device, u32 offset, u32 value)
 {
 	if (device->shown)
-		__atomic_store_n(&device->shown[offset / 4], value, __ATOMIC_RELAXED);
+		__atomic_store_n(&device->shown[offset / 4], value, __ATOMIC_RELEASE);
 }
 
 /* Perhaps with no more than the queue's own lock: the registers may be another queue's. */
@@ -122,8 +123,8 @@ static bool try_to_reset(struct virtio_device *device)
 	device->s =
 		(struct virtio_device_state){ .config_generation = device->s.config_generation };
 	device->why[0] = '\0';
-	__atomic_store_n(&device->is_resetting, false, __ATOMIC_RELAXED);
-	show_registers(device);
+	show_registers(device); /* before the vCPU that waits for it goes on */
+	__atomic_store_n(&device->is_resetting, false, __ATOMIC_RELEASE);
 	return true;
 }
 
@@ -219,13 +220,13 @@ bool virtio_service(struct virtio_device *device, unsigned *budget)
 		spin_unlock(&device->lock);
 		kick(device);
 	}
-	if (likely(!__atomic_load_n(&device->is_resetting, __ATOMIC_RELAXED)))
+	if (likely(!__atomic_load_n(&device->is_resetting, __ATOMIC_ACQUIRE)))
 		return true;
 	lock_all(device);
 	if (device->is_resetting) /* another vCPU may have ended it */
 		try_to_reset(device);
 	unlock_all(device);
-	return !__atomic_load_n(&device->is_resetting, __ATOMIC_RELAXED);
+	return !__atomic_load_n(&device->is_resetting, __ATOMIC_ACQUIRE);
 }
 
 /* --- Interrupts */

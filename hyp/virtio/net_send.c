@@ -13,7 +13,7 @@
 #define MAX_SEGMENTS 512U
 
 #define TELL_DELAY_NS 2000000UL
-#define TELL_FRAMES   64U /* as many are told of at once */
+#define TELL_FRAMES   64U /* as many are told of at once, or half of a small queue */
 
 static struct virtq *queue(struct net_device *net)
 {
@@ -196,7 +196,7 @@ static void tell_soon(struct net_device *net)
 
 	if (!virtq_will_want_interrupt(q))
 		return;
-	if ((u16)(q->s.next_used - q->s.signalled_used) >= TELL_FRAMES) {
+	if ((u16)(q->s.next_used - q->s.signalled_used) >= MIN(TELL_FRAMES, (q->s.size + 1U) / 2)) {
 		virtio_notify_used(&net->device, q);
 		return;
 	}
@@ -221,10 +221,7 @@ u16 net_count_sent(struct net_device *net)
 	return __atomic_load_n(&queue(net)->s.next_used, __ATOMIC_ACQUIRE);
 }
 
-/*
- * It comes from who receives, and does not wait for who sends: a timer that stays finds nothing to
- * tell.
- */
+/* It comes from who receives, and does not wait for who sends: then the timer stays. */
 void net_told(struct net_device *net, u16 sent)
 {
 	struct virtq *q = queue(net);

@@ -476,16 +476,20 @@ void virtq_fill(struct virtq *q, u16 ahead, u16 head, u32 written)
 
 void virtq_publish(struct virtq *q, u16 count)
 {
+	u16 next;
+
 	q->in_flight -= MIN(count, q->in_flight);
 	if (!is_usable(q)) {
 		if (q->is_stopping)
 			virtq_stop(q);
 		return;
 	}
-	q->s.next_used = (u16)(q->s.next_used + count);
+	next = (u16)(q->s.next_used + count);
 	/* What the chains hold, and the entries, come before the index (2.7.14). */
 	__atomic_thread_fence(__ATOMIC_RELEASE);
-	store16(&q->used, VIRTQ_RING_IDX, q->s.next_used);
+	store16(&q->used, VIRTQ_RING_IDX, next);
+	/* Last: who reads it without the lock knows that the driver can see as many. */
+	__atomic_store_n(&q->s.next_used, next, __ATOMIC_RELEASE);
 }
 
 void virtq_push(struct virtq *q, u16 head, u32 written)

@@ -46,5 +46,5 @@ void registers_set_idle(struct vm *vm, unsigned vcpu, bool is_idle)
 {
 	stage2_set_visible(vm->idle_entries[vcpu], is_idle);
 	if (!is_idle)
-		vcpu_request_quietly(vm->vcpus[vcpu], REQUEST_HIDDEN);
+		vcpu_note_hidden(vm->vcpus[vcpu]);
 }

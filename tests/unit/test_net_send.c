@@ -397,6 +397,22 @@ static void many_that_were_sent_are_told_at_once(void **state)
 	assert_int_equal(f->interrupts, 1);
 }
 
+/* A driver that has used its whole queue is not kept waiting. */
+static void half_of_a_small_queue_is_told_at_once(void **state)
+{
+	(void)state;
+	f->queue_size = 16;
+	start(ALL_FEATURES);
+	for (unsigned i = 0; i < 4; i++) /* of two descriptors each */
+		offer_frame(&plain, 60);
+	kick(TX);
+	assert_int_equal(f->interrupts, 0);
+	for (unsigned i = 0; i < 4; i++)
+		offer_frame(&plain, 60);
+	kick(TX);
+	assert_int_equal(f->interrupts, 1);
+}
+
 static void receive_one(void)
 {
 	const struct net_frame frame = frame_of(60, 60, own_mac);
@@ -498,6 +514,7 @@ int main(void)
 		TEST(a_flood_of_nonsense_is_bounded),
 		TEST(what_was_sent_is_told_later_and_once),
 		TEST(many_that_were_sent_are_told_at_once),
+		TEST(half_of_a_small_queue_is_told_at_once),
 		TEST(an_answer_tells_of_what_was_sent),
 		TEST(an_answer_that_tells_nothing),
 		TEST(the_end_of_a_frame_in_flight_is_told),
