@@ -161,6 +161,13 @@ def test_stopped(qemu, label):
                "%.0f s, %s" % (took, text[-600:]))
 
 
+def test_off(qemu, label):
+    """--no-trace switches the rings off, too: other words may follow the one that says so."""
+    script = monitors.Script(qemu, [monitors.vm("target")], ["trace target on"], "--no-trace")
+    TAP.ok(script.status == 5 and "there is no room for traces" in script.text,
+           "--no-trace, " + label, script.tail)
+
+
 def test_walk(qemu, label):
     """./doppel walk shows what the monitor's walk tells."""
     with tempfile.TemporaryDirectory() as directory:
@@ -207,5 +214,6 @@ for path_of_qemu, name in monitors.emulators():
         test_harts(path_of_qemu, temporary, name)
     test_full(path_of_qemu, name)
     test_stopped(path_of_qemu, name)
+    test_off(path_of_qemu, name)
     test_walk(path_of_qemu, name)
 TAP.done()
