@@ -16,8 +16,9 @@ import xml.dom.minidom
 
 sys.dont_write_bytecode = True
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "tests" / "monitor"), str(ROOT / "tools")]
+sys.path[:0] = [str(ROOT / "tests" / "monitor"), str(ROOT / "tools"), str(ROOT / "tests" / "trace")]
 
+import chrome_rules  # noqa: E402
 import monitors  # noqa: E402
 from doppel import explain, tracefile, walk  # noqa: E402
 
@@ -121,6 +122,18 @@ def test_harts(qemu, directory, label):
     same(account.losses(), 0, "nothing of two VMs is lost, " + label)
     for name in ("left", "right"):
         same(dict(found[name]), counters(text, name), "the counters of %s agree, %s" % (name, label))
+    check_chrome(path, directory, label)
+
+
+def check_chrome(path, directory, label):
+    """Trace events of a real trace keep the rules of their format."""
+    out = os.path.join(directory, "chrome.json")
+    subprocess.run([DOPPEL, "trace", path, "--chrome", out], check=True)
+    try:
+        events = chrome_rules.check(json.loads(pathlib.Path(out).read_text()))
+        TAP.ok(events > 600, "trace events for Perfetto, " + label, str(events))
+    except chrome_rules.Wrong as wrong:
+        TAP.ok(False, "trace events for Perfetto, " + label, str(wrong))
 
 
 def test_full(qemu, label):

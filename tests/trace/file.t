@@ -15,6 +15,7 @@ import xml.dom.minidom
 sys.dont_write_bytecode = True
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[0] / "launcher" / "lib")]
+import chrome_rules  # noqa: E402
 import sample  # noqa: E402
 import tap  # noqa: E402
 from launcher import Launcher, linux_image, option  # noqa: E402
@@ -117,22 +118,6 @@ def test_symbols():
         tap.holds(shown("--symbols", file.name), "  start")
 
 
-# Chrome: the rules of the trace-event format that viewers depend on.
-
-SCHEMA = {"ph": str, "name": str, "pid": int, "tid": int, "ts": (int, float)}
-MORE = {"X": {"dur": (int, float), "cat": str, "args": dict}, "M": {"args": dict}, "B": {}, "E": {}}
-
-
-def check_event(event):
-    needed = {**SCHEMA, **MORE[event["ph"]]}
-    for name, kind in needed.items():
-        if not isinstance(event.get(name), kind):
-            raise AssertionError("%s of %r" % (name, event))
-    tap.same(set(event) - set(needed), set())
-    if event["ph"] == "M":
-        tap.same(event["name"] in ("process_name", "thread_name"), True)
-
-
 def test_chrome():
     """--chrome: valid trace events; begin and end balanced, time goes on in each track"""
     with tempfile.TemporaryDirectory() as directory:
@@ -141,25 +126,28 @@ def test_chrome():
         with open(path) as file:
             data = json.load(file)
     tap.same(data["otherData"]["lost"], 0)
-    open_spans, last, names = {}, {}, set()
-    for event in data["traceEvents"]:
-        check_event(event)
-        track = event["pid"], event["tid"]
-        if event["ph"] == "M":
-            names.add((event["name"],) + track)
-            continue
-        tap.same(("thread_name",) + track in names, True)
-        if event["ts"] < last.get(track, 0):
-            raise AssertionError("time goes back in %r" % event)
-        last[track] = event["ts"]
-        stack = open_spans.setdefault(track, [])
-        if event["ph"] == "B":
-            stack.append(event["name"])
-        elif event["ph"] == "E":
-            tap.same(stack.pop(), event["name"])
-    tap.same([stack for stack in open_spans.values() if stack], [])
+    chrome_rules.check(data)
     exits = [event for event in data["traceEvents"] if event["ph"] == "X"]
     tap.same(len(exits), 2 * sample.EXITS)      # one for the vCPU, one for the hart
+
+
+def test_chrome_rules():
+    """the check of trace events finds what is wrong"""
+    event = {"ph": "X", "name": "n", "cat": "c", "pid": 1, "tid": 2, "ts": 5, "dur": 1, "args": {}}
+    name = {"ph": "M", "name": "thread_name", "pid": 1, "tid": 2, "ts": 0, "args": {"name": "t"}}
+    begin = {"ph": "B", "name": "n", "pid": 1, "tid": 2, "ts": 6}
+    end = dict(begin, ph="E")
+    chrome_rules.check({"traceEvents": [name, event, begin, end]})
+    without = {key: value for key, value in event.items() if key != "dur"}
+    for events in ([event], [name, without], [name, dict(event, ts="5")], [name, dict(event, x=1)],
+                   [name, begin], [name, end], [name, begin, dict(end, name="m")],
+                   [name, begin, event, end], [name, dict(event, ph="?")],
+                   [name, dict(event, dur=-1)]):
+        try:
+            chrome_rules.check({"traceEvents": events})
+        except chrome_rules.Wrong:
+            continue
+        raise AssertionError("nothing is wrong with %r" % events)
 
 
 # Sequence diagrams
