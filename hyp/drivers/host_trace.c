@@ -21,10 +21,11 @@
 struct host_trace {
 	struct trace_block_header *block; /* being filled; NULL: none is free */
 	u32 used;			  /* bytes of it; released when they are written */
-	u64 begun_at;			  /* ticks: when its first record was added */
+	u64 begun_at;			  /* ticks: when its first record was added, or looked at */
 	u64 written, lost;		  /* records */
 	bool has_given_up;		  /* nobody reads: waits no more */
 	u64 look_at;			  /* ticks: when to look for room again */
+	u64 waits_until;		  /* ticks; 0: it does not wait */
 
 	struct spinlock lock;
 	u64 filled, given, done;
@@ -34,6 +35,12 @@ struct host_trace {
 static struct host_port *port;
 static u64 patience, flush_after, retry_after; /* ticks */
 static u32 is_over;			       /* atomic */
+
+/* Who ends the machine takes it away at any time: what is read here once is used. */
+static struct trace_block_header *block_of(const struct host_trace *trace)
+{
+	return __atomic_load_n(&trace->block, __ATOMIC_RELAXED);
+}
 
 /* Gives the device what it takes, and finds out what it is done with. Lock held. */
 static void push(struct host_trace *trace)
@@ -97,54 +104,71 @@ static void look_for_room(struct host_trace *trace)
 	spin_unlock(&trace->lock);
 }
 
-/* Other harts give blocks to the same queue, and each waits for its own. */
-static void wait_for_room(struct host_trace *trace, bool may_wait)
-{
-	u64 now = time_now(), until = now + patience;
-
-	if (trace->has_given_up && now < trace->look_at)
-		return;
-	do {
-		look_for_room(trace);
-	} while (!trace->block && may_wait && !trace->has_given_up && host_port_is_open(port) &&
-		 time_now() < until && !__atomic_load_n(&is_over, __ATOMIC_RELAXED));
-	trace->has_given_up = !trace->block;
-	trace->look_at = time_now() + retry_after;
-}
-
-/* What is old goes to the host, unless that is behind anyway. */
-static bool is_due(const struct host_trace *trace, u64 now)
-{
-	return trace->used == TRACE_BLOCK_SIZE ||
-	       (now - trace->begun_at > flush_after && trace->used > sizeof(*trace->block) &&
-		trace->filled == trace->done);
-}
-
-static void add(const struct trace_event *event, bool may_wait)
+/*
+ * Whoever has another hart fill its blocks waits for its own. A wait is bounded, and after one in
+ * vain there is none until there was room again.
+ */
+bool host_trace_must_wait(void)
 {
 	struct host_trace *trace = this_hart()->trace.host;
+	u64 now;
+
+	if (likely(block_of(trace)) || __atomic_load_n(&is_over, __ATOMIC_RELAXED))
+		return false;
+	now = time_now();
+	if (trace->has_given_up && now < trace->look_at)
+		return false;
+	if (!trace->waits_until)
+		trace->waits_until = now + patience;
+	look_for_room(trace);
+	if (!block_of(trace) && !trace->has_given_up && host_port_is_open(port) &&
+	    now < trace->waits_until)
+		return true;
+	trace->has_given_up = !block_of(trace);
+	trace->look_at = now + retry_after;
+	trace->waits_until = 0;
+	return false;
+}
+
+/* What is old goes to the host, unless that is behind anyway; one look in each such time. */
+static void flush_old(struct host_trace *trace, u64 now)
+{
+	spin_lock(&trace->lock);
+	push(trace);
+	if (trace->filled == trace->done && !__atomic_load_n(&is_over, __ATOMIC_ACQUIRE)) {
+		hand_over(trace);
+		begin_block(trace, this_hart());
+	}
+	spin_unlock(&trace->lock);
+	trace->begun_at = now;
+}
+
+static void add(const struct trace_event *event)
+{
+	struct host_trace *trace = this_hart()->trace.host;
+	struct trace_block_header *block = block_of(trace);
 	u64 now = event->time;
 
 	if (__atomic_load_n(&is_over, __ATOMIC_RELAXED))
 		return;
-	if (unlikely(!trace->block))
-		wait_for_room(trace, may_wait);
-	if (unlikely(!trace->block)) {
+	if (unlikely(!block)) {
 		trace->lost++;
 		return;
 	}
-	if (trace->used == sizeof(*trace->block))
+	if (trace->used == sizeof(*block))
 		trace->begun_at = now;
-	*(struct trace_event *)((u8 *)trace->block + trace->used) = *event;
+	*(struct trace_event *)((u8 *)block + trace->used) = *event;
 	trace->written++;
 	__atomic_store_n(&trace->used, trace->used + sizeof(*event), __ATOMIC_RELEASE);
-	if (unlikely(is_due(trace, now)))
+	if (unlikely(trace->used == TRACE_BLOCK_SIZE))
 		renew_block(trace);
+	else if (unlikely(now - trace->begun_at > flush_after))
+		flush_old(trace, now);
 }
 
 void host_trace_add(const struct trace_event *event)
 {
-	add(event, true);
+	add(event);
 }
 
 void host_trace_note_vm(unsigned vm, unsigned nr_vcpus, const char *name)
@@ -156,7 +180,7 @@ void host_trace_note_vm(unsigned vm, unsigned nr_vcpus, const char *name)
 	if (!port)
 		return;
 	memcpy(event.name, name, strnlen(name, sizeof(event.name)));
-	add(&event, false);
+	add(&event);
 }
 
 /* --- The beginning and the end */
@@ -198,7 +222,7 @@ static void tell_machine(void)
 		.what = TRACE_OF_MACHINE,
 	};
 
-	add(&event, false);
+	add(&event);
 }
 
 const char *host_trace_init(void)

@@ -9,9 +9,10 @@
  *      filled ──► given to the device ──► done: free again        (a ring of TRACE_BLOCKS a hart)
  *
  * A hart that finds no free block waits for one, TRACE_PATIENCE_NS at most, so that a host that is
- * merely busy loses nothing. If none becomes free, the host has stopped reading: exits are counted
- * and dropped from then on, without further waits, until there is room again. If nobody is
- * connected any more, nobody is waited for.
+ * merely busy loses nothing; the hart's interrupts are served meanwhile, but its guests wait. If
+ * none becomes free, the host has stopped reading: exits are counted and dropped from then on,
+ * without further waits, until there is room again. If nobody is connected any more, nobody is
+ * waited for.
  */
 #ifndef DOPPEL_HOST_TRACE_H
 #define DOPPEL_HOST_TRACE_H
@@ -87,10 +88,16 @@ _Static_assert(sizeof(struct trace_block_header) == 64, "as docs/trace.md says")
  */
 const char *host_trace_init(void);
 
-/* Tells of an exit, on the hart that had it. May wait, see above; no lock. */
+/*
+ * Whether there is no room for a record, and the host is to be waited for: call it again and again
+ * until it says no. Whoever waits serves the hart's interrupts meanwhile: others need them.
+ */
+bool host_trace_must_wait(void);
+
+/* Tells of an exit, on the hart that had it; no lock. Where there is no room it is counted. */
 void host_trace_add(const struct trace_event *event);
 
-/* Tells of a VM. Never waits: any lock but the driver's. Nothing happens without a trace. */
+/* Tells of a VM: any lock but the driver's. Nothing happens without a trace. */
 void host_trace_note_vm(unsigned vm, unsigned nr_vcpus, const char *name);
 
 /* Before the machine goes off: the host gets what is there, and an end. What comes later is not

@@ -2,6 +2,7 @@
 /* What to do after a trap of a guest: one switch on scause. */
 #include "run/exit.h"
 #include "core/trace.h"
+#include "drivers/host_trace.h"
 #include "run/observe.h"
 #include "vcpu/inject.h"
 #include "vcpu/interrupts.h"
@@ -156,6 +157,10 @@ static struct vcpu *handle_observed(struct vcpu *vcpu, u64 scause, u64 start)
 	trace_exit(trace, trace->memory, start, vcpu->pc, scause, vcpu->trace_tag);
 	action = handle_any(vcpu, scause);
 	observe_action(&event, vcpu, action);
+	while (host_trace_must_wait()) {
+		interrupts_handle_pending();
+		vcpu_request_look(vcpu); /* they may be for this vCPU, or somebody else's hart */
+	}
 	next = finish(vcpu, action, start);
 	observe_end(&event, trace);
 	return next;

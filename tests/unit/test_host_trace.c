@@ -139,6 +139,8 @@ static void add(u64 count)
 	struct trace_event event = { .what = TRACE_HANDLED };
 
 	while (count--) {
+		while (host_trace_must_wait())
+			;
 		event.time = now;
 		host_trace_add(&event);
 	}
@@ -190,6 +192,44 @@ static void test_flush(void **state)
 	now++;
 	add(1);
 	assert_int_equal(seen[0].records, before + 3);
+	(void)state;
+}
+
+/* That the device was slow with a block once does not keep later ones. */
+static void test_flush_after_a_slow_block(void **state)
+{
+	u64 before = seen[0].records;
+
+	reads = false;
+	add(IN_BLOCK - 1);
+	now += time_from_ns(TRACE_FLUSH_NS) + 1;
+	add(2); /* a block is full, and stays with the device */
+	reads = true;
+	now += time_from_ns(TRACE_FLUSH_NS) + 1;
+	add(1);
+	now += time_from_ns(TRACE_FLUSH_NS) + 1;
+	add(1);
+	assert_int_equal(seen[0].records, before + IN_BLOCK + 3);
+	(void)state;
+}
+
+/* A record of a VM that finds no room is lost, but those of exits are waited for all the same. */
+static void test_vm_without_room(void **state)
+{
+	u64 start, lost = seen[0].lost;
+
+	now += time_from_ns(TRACE_FLUSH_NS) + 1;
+	add(1); /* nothing is left */
+	reads = false;
+	add(RING);
+	host_trace_note_vm(1, 1, "late");
+	start = now;
+	add(1);
+	assert_true(now - start >= time_from_ns(TRACE_PATIENCE_NS));
+	reads = true;
+	now += HZ;
+	add(IN_BLOCK);
+	assert_int_equal(seen[0].lost, lost + 2);
 	(void)state;
 }
 
@@ -282,9 +322,14 @@ static void test_finish(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_init),	     cmocka_unit_test(test_blocks),
-		cmocka_unit_test(test_flush),	     cmocka_unit_test(test_slow_host),
-		cmocka_unit_test(test_stopped_host), cmocka_unit_test(test_closed_host),
+		cmocka_unit_test(test_init),
+		cmocka_unit_test(test_blocks),
+		cmocka_unit_test(test_flush),
+		cmocka_unit_test(test_slow_host),
+		cmocka_unit_test(test_stopped_host),
+		cmocka_unit_test(test_closed_host),
+		cmocka_unit_test(test_flush_after_a_slow_block),
+		cmocka_unit_test(test_vm_without_room),
 		cmocka_unit_test(test_finish),
 	};
 
