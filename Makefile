@@ -84,6 +84,7 @@ $(BUILD)/asm_offsets.h: hyp/vcpu/asm_offsets.c
 		$(BUILD)/asm_offsets.s > $@
 
 include guest/guest.mk
+include tests/census/census.mk
 
 # --- What a user does
 

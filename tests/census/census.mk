@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# The census of sensitive instructions (docs/census.md): its programs, and `make census`.
+# Included by the Makefile.
+
+CENSUS_BUILD := $(GUEST_BUILD)/tests/census
+CENSUS_ELFS := $(patsubst %,$(GUEST_BUILD)/census-%.elf,program)
+
+$(CENSUS_BUILD)/items.h: tests/census/mkitems tests/census/table.py tests/census/csrs.csv tests/census/instructions.csv
+	$(call guest-q,GEN)mkdir -p $(@D) && tests/census/mkitems > $@.new && mv $@.new $@
+
+$(CENSUS_BUILD)/%.o: CFLAGS_GUEST += -Itests/census -Itests/census/shared -I$(CENSUS_BUILD)
+$(call guest-objs,tests/census/program) $(call guest-objs,tests/census/gates): $(CENSUS_BUILD)/items.h
+
+# $(1): name, $(2): directory; with what the programs share.
+define census-link
+$(GUEST_BUILD)/census-$(1).elf: $(call guest-objs,tests/census/$(2)) $(call guest-objs,tests/census/shared) \
+		$(GUEST_LIB_OBJS) guest/lib/guest.ld
+	$$(call guest-q,LD)$(GUEST_LD) $(LDFLAGS_GUEST) -o $$@ $$(filter %.o,$$^)
+endef
+$(eval $(call census-link,program,program))
+$(eval $(call census-link,gates,gates))
+
+guests: $(CENSUS_ELFS)
