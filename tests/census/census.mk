@@ -3,13 +3,13 @@
 # Included by the Makefile.
 
 CENSUS_BUILD := $(GUEST_BUILD)/tests/census
-CENSUS_ELFS := $(patsubst %,$(GUEST_BUILD)/census-%.elf,program)
+CENSUS_ELFS := $(patsubst %,$(GUEST_BUILD)/census-%.elf,program gates)
 
 $(CENSUS_BUILD)/items.h: tests/census/mkitems tests/census/table.py tests/census/csrs.csv tests/census/instructions.csv
 	$(call guest-q,GEN)mkdir -p $(@D) && tests/census/mkitems > $@.new && mv $@.new $@
 
-$(CENSUS_BUILD)/%.o: CFLAGS_GUEST += -Itests/census -Itests/census/shared -I$(CENSUS_BUILD)
-$(call guest-objs,tests/census/program) $(call guest-objs,tests/census/gates): $(CENSUS_BUILD)/items.h
+$(CENSUS_BUILD)/%.o: CFLAGS_GUEST += -Itests/census/shared -I$(CENSUS_BUILD)
+$(call guest-objs,tests/census/shared): $(CENSUS_BUILD)/items.h
 
 # $(1): name, $(2): directory; with what the programs share.
 define census-link

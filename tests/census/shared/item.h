@@ -28,9 +28,18 @@ struct item {
 struct outcome {
 	u64 cause; /* NO_TRAP: it was executed */
 	char tval; /* 0 zero, i instruction, a a0, p pc, x something else, - no trap */
-	char flag; /* what else is wrong, or seen; '.' nothing */
+	/*
+	 * '.' nothing else; 'e' a wrong pc was told, 'm' a wrong mode, 'h' a wrong htval;
+	 * 'd' the trap was delegated to VS-mode;
+	 * 'c' the VS register was accessed, 'r' the real one, '?' neither; 's' it was vsstatus,
+	 * but HS-mode does not see the same SD there
+	 */
+	char flag;
 	u64 value; /* a0 after it was executed */
+	u64 real_cause, real_count; /* under the monitor: what trapped in truth, and how often */
 };
+
+#define OUTCOME_EXECUTED ((struct outcome){ NO_TRAP, '-', '.', 0, NO_TRAP, 0 })
 
 /* An address of virt without RAM or a device. */
 #define HOLE_ADDRESS 0x10200000UL
