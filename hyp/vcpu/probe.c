@@ -73,7 +73,8 @@ void vcpu_probe(void)
 		isa_has(machine.isa, "smstateen") || isa_has(machine.isa, "ssstateen");
 	if (features->has_stateen) {
 		features->has_stateen = PROBE_CSR_WRITE(CSR_HSTATEEN0, 0);
-		features->hstateen0 = STATEEN0_ENVCFG | STATEEN0_SE;
+		/* Not SE: a guest is not told of Smstateen, and has no sstateen0. */
+		features->hstateen0 = STATEEN0_ENVCFG;
 	}
 	for (unsigned i = 0; i < ARRAY_SIZE(withheld); i++)
 		isa_remove(features->isa, withheld[i]);
@@ -92,8 +93,10 @@ void vcpu_init_hart(void)
 	/* time is the guest's own by htimedelta; cycle and instret have no offset: emulated. */
 	csr_write(CSR_HCOUNTEREN, COUNTEREN_TM);
 	csr_write(CSR_HENVCFG, vcpu_features.henvcfg);
-	if (vcpu_features.has_stateen)
+	if (vcpu_features.has_stateen) {
 		csr_write(CSR_HSTATEEN0, vcpu_features.hstateen0);
+		csr_write(CSR_SSTATEEN0, 0);
+	}
 	if (vcpu_features.has_sstc)
 		csr_write(CSR_VSTIMECMP, TIME_NEVER);
 	csr_write(CSR_HSTATUS, XLEN_64 << HSTATUS_VSXL_SHIFT | HSTATUS_SPV);

@@ -69,8 +69,6 @@ static void load_csrs(const struct vcpu *vcpu)
 	if (vcpu->features->has_sstc)
 		csr_write(CSR_VSTIMECMP, csrs->stimecmp);
 	csr_write(CSR_HVIP, csrs->hvip); /* last: on QEMU 7.2 vstimecmp clears VSTIP */
-	if (vcpu->features->has_stateen)
-		csr_write(CSR_SSTATEEN0, csrs->sstateen0);
 }
 
 static void save_csrs(struct vcpu *vcpu)
@@ -93,8 +91,6 @@ static void save_csrs(struct vcpu *vcpu)
 		csrs->stimecmp = csr_read(CSR_VSTIMECMP);
 		csr_write(CSR_VSTIMECMP, TIME_NEVER); /* or this hart's own WFI never sleeps */
 	}
-	if (vcpu->features->has_stateen)
-		csrs->sstateen0 = csr_read(CSR_SSTATEEN0);
 }
 
 /* Which mode the next sret goes to: the guest's, VS or VU. */

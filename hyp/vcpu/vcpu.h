@@ -52,7 +52,6 @@ struct vs_csrs {
 	u64 scounteren; /* these two have no VS copy: they are the hart's own while the guest runs
 			 */
 	u64 senvcfg;
-	u64 sstateen0;
 	u64 hvip; /* VSSIP, VSTIP, VSEIP as pending, besides what Sstc raises */
 };
 

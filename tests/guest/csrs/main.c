@@ -37,7 +37,7 @@ static const struct csr_rule rules[] = {
 	{ 0x100, 0x100, NULL, PRESENT }, /* sstatus */
 	{ 0x104, 0x106, NULL, PRESENT }, /* sie, stvec, scounteren */
 	{ 0x10a, 0x10a, NULL, PRESENT }, /* senvcfg */
-	{ 0x10c, 0x10f, NULL, EITHER }, /* sstateen0 to 3: not told in the ISA string of QEMU 7.2 */
+	{ 0x10c, 0x10f, "smstateen", EITHER }, /* sstateen0 to 3: as the firmware allows */
 	{ 0x140, 0x144, NULL, PRESENT },       /* sscratch, sepc, scause, stval, sip */
 	{ 0x14d, 0x14d, "sstc", PRESENT },     /* stimecmp */
 	{ 0x150, 0x151, "ssaia", PRESENT },    /* siselect, sireg */
