@@ -9,11 +9,12 @@ from typing import NamedTuple
 
 import table
 
-H_GROUPS = {"h", "h-ro", "h-optional", "h-stateen", "vs", "vs-ro", "hfence", "hlv"}
-# What HS-mode does otherwise than VS-mode, besides: a guest hypervisor's own must be seen, or its gate closed.
-H_AFFECTED = {"sret", "csrr satp", "csrw satp", "sfence.vma", "sfence.vma address", "sfence.vma asid",
-              "sfence.vma address asid", "sinval.vma", "wfi", "csrr stimecmp", "csrw stimecmp", "csrr senvcfg",
-              "csrw senvcfg"}
+# What a hypervisor manages its guests by, and SRET, which in HS-mode enters them (II 19.6.4: hstatus.SPV).
+H_GROUPS = {"h", "h-ro", "h-optional", "h-stateen", "vs", "vs-ro", "hfence", "hlv", "sret"}
+
+# Registers of a guest's that the hardware does not keep apart (II 19.2): the hypervisor must swap them, as it does
+# with the general registers; then they are no more real state than those.
+SWAPPED_GROUPS = {"s-shared", "s-stateen"}
 
 
 class Claim(NamedTuple):
@@ -21,13 +22,21 @@ class Claim(NamedTuple):
     text: str
     way: str
     modes: tuple
-    is_concerned: object    # of (row, item): whether the instruction is sensitive in the claim's sense
-    swap: bool = False      # exceptions without a VS register are harmless if the hypervisor swaps the register
+    is_concerned: object    # of (row, item, demands): whether the instruction is sensitive in the claim's sense
+
+
+def alternatives(words):
+    """The outcomes in a column of a row, of all its CSRs."""
+    return [word for part in words.split("; ") for word in part.split(" or ")]
 
 
 def traps(words):
-    """Whether every outcome in a column of a row is a trap, in every CSR of the row."""
-    return all("trap" in word for part in words.split("; ") for word in part.split(" or "))
+    return all("trap" in word for word in alternatives(words))
+
+
+def may_trap(words):
+    """The specification leaves it to the implementation or the firmware."""
+    return any("trap" in word for word in words.split(" or "))
 
 
 def literally(row, item, demands):
@@ -43,8 +52,7 @@ CLAIMS = (
           "and VU-mode", "gates", ("VS", "VU"), lambda row, item, demands: row.klass != "innocuous"),
     Claim("theorem 2, recursion", "every instruction by which a hypervisor in VS-mode would manage guests traps, so that "
           "the hypervisor below can do it instead", "gates", ("VS",),
-          lambda row, item, demands: (item.group in H_GROUPS and literally(row, item, demands)) or
-          item.name in H_AFFECTED),
+          lambda row, item, demands: item.group in H_GROUPS and literally(row, item, demands)),
     Claim("theorem 3, hybrid", "every instruction that is sensitive when a user program executes it traps in U-mode",
           "native", ("U",), lambda row, item, demands: row.klass != "innocuous"),
 )
@@ -55,8 +63,20 @@ def name_of(row):
     return "%s %s %s: %s" % (row.way, row.mode, row.gate, row.item)
 
 
+def sort(shown, column):
+    """Which list of a verdict an instruction belongs to, by all rows that show it in a mode; and the row that decides."""
+    opened = next(row for row in shown if row.gate == "open")
+    trapping = [row for row in shown if traps(getattr(row, column))]
+    if len(trapping) == len(shown):
+        return "always traps", opened
+    if trapping:
+        return "traps behind a gate", trapping[0]
+    if column == "demanded" and may_trap(opened.demanded):
+        return "may trap", opened
+    return "exceptions", opened
+
+
 def judge_one(claim, rows, items, demands):
-    """For each concerned instruction and mode: the rows that show it, and whether one of them is a trap."""
     concerned = {}
     for row in rows:
         item = items.get(row.item)
@@ -64,18 +84,16 @@ def judge_one(claim, rows, items, demands):
             concerned.setdefault((row.mode, row.item), []).append(row)
     verdict = {"claim": claim.text, "instructions": len(concerned)}
     for column in ("demanded", "observed"):
-        always, gated, exceptions = [], [], []
+        lists = {"always traps": [], "traps behind a gate": [], "may trap": [], "exceptions": []}
+        swapped = True
         for shown in concerned.values():
-            trapping = [row for row in shown if traps(getattr(row, column))]
-            opened = [row for row in shown if row.gate == "open"]
-            if len(trapping) == len(shown):
-                always.append(name_of(opened[0]))
-            elif trapping:
-                gated.append(name_of(trapping[0]))
+            name, row = sort(shown, column)
+            if name == "exceptions":
+                lists[name].append({"row": name_of(row), "does": getattr(row, column), "note": row.note})
+                swapped &= items[row.item].group in SWAPPED_GROUPS
             else:
-                exceptions.append({"row": name_of(opened[0]), "does": getattr(opened[0], column)})
-        verdict[column] = {"holds": not exceptions, "always traps": always, "traps behind a gate": gated,
-                           "exceptions": exceptions}
+                lists[name].append(name_of(row))
+        verdict[column] = {"holds": not lists["exceptions"], "holds if registers are swapped": swapped, **lists}
     return verdict
 
 
