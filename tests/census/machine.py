@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Runs the census' programs on an emulator, and reads what they print."""
 
+import os
 import pathlib
 import re
 import subprocess
@@ -59,6 +60,13 @@ class Emulator:
 
     def cpu(self, with_h=True):
         return self.model("rv64" if with_h else "rv64,h=off", self.extensions)
+
+
+def emulators():
+    """Those of DOPPEL_QEMUS, else what tools/emulators prints."""
+    listed = os.environ.get("DOPPEL_QEMUS") or subprocess.run(
+        [str(ROOT / "tools" / "emulators")], stdout=subprocess.PIPE, text=True, check=True).stdout
+    return listed.split()
 
 
 def launch(emulator, kernel, *arguments, tree=ROOT, cpu=None):

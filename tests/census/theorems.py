@@ -71,8 +71,9 @@ def sort(shown, column):
         return "always traps", opened
     if trapping:
         return "traps behind a gate", trapping[0]
-    if column == "demanded" and may_trap(opened.demanded):
-        return "may trap", opened
+    open_to_choice = [row for row in shown if column == "demanded" and may_trap(row.demanded)]
+    if open_to_choice:
+        return "may trap", open_to_choice[0]
     return "exceptions", opened
 
 

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the guest's traps mean: the monitor's business, or the guest's own. */
+#include "census_call.h"
+#include "console.h"
+#include "guest.h"
+#include "insn.h"
+#include "item.h"
+
+#define UART_BASE 0x10000000UL
+#define UART_SIZE 8
+
+#define MASK_RS1_RS2	    0xfe007fffU
+#define INSN_SINVAL_VMA	    0x16000073U
+#define INSN_SFENCE_W_INVAL 0x18000073U
+#define INSN_SFENCE_INVAL   0x18100073U
+
+#define OPCODE(insn) ((insn)&0x7f)
+#define FUNCT3(insn) ((insn) >> 12 & 7)
+#define RD(insn)     ((insn) >> 7 & 31)
+#define RS1(insn)    ((insn) >> 15 & 31)
+#define RS2(insn)    ((insn) >> 20 & 31)
+#define OP_LOAD	     0x03
+#define OP_STORE     0x23
+#define OP_SYSTEM    0x73
+
+void exit_inject(u64 cause, u64 tval)
+{
+	bool is_interrupt = cause & CAUSE_INTERRUPT;
+
+	guest.sepc = frame.gpr[0];
+	guest.scause = cause;
+	guest.stval = tval;
+	guest.sstatus &= ~(SSTATUS_SPP | SSTATUS_SPIE);
+	if (!guest.user)
+		guest.sstatus |= SSTATUS_SPP;
+	if (guest.sstatus & SSTATUS_SIE)
+		guest.sstatus |= SSTATUS_SPIE;
+	guest.sstatus &= ~SSTATUS_SIE;
+	guest.user = false;
+	frame.gpr[0] = guest.stvec & ~3UL;
+	if (is_interrupt && (guest.stvec & 1))
+		frame.gpr[0] += 4 * (cause & ~CAUSE_INTERRUPT);
+}
+
+static void emulate_sret(void)
+{
+	guest.user = !(guest.sstatus & SSTATUS_SPP);
+	guest.sstatus &= ~(SSTATUS_SPP | SSTATUS_SIE);
+	if (guest.sstatus & SSTATUS_SPIE)
+		guest.sstatus |= SSTATUS_SIE;
+	guest.sstatus |= SSTATUS_SPIE;
+	frame.gpr[0] = guest.sepc;
+}
+
+static void emulate_fence(u32 insn)
+{
+	if (RS1(insn))
+		shadow_flush_page(frame.gpr[RS1(insn)]);
+	else
+		shadow_flush();
+}
+
+/* Waits for what the guest waits for; only the timer comes from outside. */
+static void emulate_wfi(void)
+{
+	while (!(csr_sip() & guest.sie)) {
+		wfi();
+		if (csr_read(sip) & SIP_STIP) {
+			guest.timer_pending = true;
+			csr_clear(sie, SIP_STIP);
+		}
+	}
+}
+
+/* A privileged instruction of the guest's supervisor. False: it has no such one. */
+static bool emulate(u32 insn)
+{
+	if (insn == INSN_SRET) {
+		emulate_sret();
+		return true;
+	}
+	if (OPCODE(insn) == OP_SYSTEM && FUNCT3(insn) & 3) {
+		if (!csr_emulate(insn))
+			return false;
+	} else if ((insn & MASK_RS1_RS2) == INSN_SFENCE_VMA ||
+		   (insn & MASK_RS1_RS2) == INSN_SINVAL_VMA) {
+		emulate_fence(insn);
+	} else if (insn == INSN_WFI) {
+		emulate_wfi();
+	} else if (insn != INSN_SFENCE_W_INVAL && insn != INSN_SFENCE_INVAL) {
+		return false;
+	}
+	frame.gpr[0] += 4;
+	return true;
+}
+
+static void handle_illegal(u32 insn, bool is_known)
+{
+	if (!is_known)
+		return; /* fetched again, it tells why */
+	if (guest.user || !emulate(insn))
+		exit_inject(CAUSE_ILLEGAL, insn);
+}
+
+/* A byte of the serial port. */
+static bool access_device(u32 insn, u64 gpa)
+{
+	volatile u8 *reg = (volatile u8 *)gpa;
+	bool is_load = OPCODE(insn) == OP_LOAD && (FUNCT3(insn) & 3) == 0;
+	bool is_store = OPCODE(insn) == OP_STORE && FUNCT3(insn) == 0;
+
+	if (gpa - UART_BASE >= UART_SIZE || (!is_load && !is_store))
+		return false;
+	if (is_store)
+		*reg = RS2(insn) ? (u8)frame.gpr[RS2(insn)] : 0;
+	else if (RD(insn))
+		frame.gpr[RD(insn)] = FUNCT3(insn) & 4 ? *reg : (u64)(s64)(signed char)*reg;
+	frame.gpr[0] += 4;
+	return true;
+}
+
+/* True: nothing happened that the guest should know of. */
+static bool handle_page_fault(u64 va, enum access access, u32 insn)
+{
+	u64 cause, gpa;
+
+	if (shadow_fill(va, access, &cause, &gpa))
+		return true;
+	if (cause == ~0UL) {
+		if (access != FETCH && access_device(insn, gpa))
+			return false;
+		cause = access == FETCH	 ? CAUSE_FETCH_ACCESS
+			: access == LOAD ? CAUSE_LOAD_ACCESS
+					 : CAUSE_STORE_ACCESS;
+	}
+	exit_inject(cause, va);
+	return false;
+}
+
+static void note(u64 cause, u32 insn, u64 pc)
+{
+	if (guest.armed != insn && pc != HOLE_ADDRESS)
+		return;
+	if (cause == CAUSE_USER_ECALL && frame.gpr[17] == CENSUS_EXT)
+		return;
+	if (guest.armed_traps++ == 0)
+		guest.armed_cause = cause;
+}
+
+static void handle_interrupt(u64 code)
+{
+	guest.counts[CAUSES_COUNTED - INTERRUPTS_COUNTED + code % INTERRUPTS_COUNTED]++;
+	if (code != CAUSE_TIMER_INTERRUPT)
+		return;
+	guest.timer_pending = true;
+	csr_clear(sie, SIP_STIP); /* until the guest has set it anew */
+}
+
+static void handle_exception(u64 cause, u64 tval)
+{
+	u64 pc = frame.gpr[0];
+	u32 insn = 0;
+	bool is_known = shadow_fetch(pc, &insn);
+
+	guest.counts[cause % (CAUSES_COUNTED - INTERRUPTS_COUNTED)]++;
+	switch (cause) {
+	case CAUSE_FETCH_PAGE_FAULT:
+	case CAUSE_LOAD_PAGE_FAULT:
+	case CAUSE_STORE_PAGE_FAULT:
+		if (!handle_page_fault(tval, cause == CAUSE_FETCH_PAGE_FAULT  ? FETCH
+					     : cause == CAUSE_LOAD_PAGE_FAULT ? LOAD
+									      : STORE,
+				       insn))
+			note(cause, insn, pc);
+		return;
+	case CAUSE_USER_ECALL:
+		note(cause, insn, pc);
+		if (guest.user) {
+			exit_inject(CAUSE_USER_ECALL, 0);
+			return;
+		}
+		frame.gpr[0] += 4;
+		sbi_handle();
+		return;
+	case CAUSE_ILLEGAL:
+		note(cause, insn, pc);
+		handle_illegal(insn, is_known);
+		return;
+	default: note(cause, insn, pc); exit_inject(cause, tval);
+	}
+}
+
+static void deliver_interrupt(void)
+{
+	u64 pending = csr_sip() & guest.sie;
+
+	if (!pending || (!guest.user && !(guest.sstatus & SSTATUS_SIE)))
+		return;
+	exit_inject(CAUSE_INTERRUPT |
+			    (pending & SIP_SSIP ? CAUSE_SOFTWARE_INTERRUPT : CAUSE_TIMER_INTERRUPT),
+		    0);
+}
+
+void exit_handle(void)
+{
+	u64 cause = csr_read(scause);
+
+	if (csr_read(sstatus) & SSTATUS_SPP) {
+		print("BAD trap in the monitor: scause %lx stval %lx sepc %lx\n", cause,
+		      csr_read(stval), frame.gpr[0]);
+		sbi_shutdown(SBI_SRST_SYSTEM_FAILURE);
+	}
+	if (cause & CAUSE_INTERRUPT)
+		handle_interrupt(cause & ~CAUSE_INTERRUPT);
+	else
+		handle_exception(cause, csr_read(stval));
+	deliver_interrupt();
+}
