@@ -6,6 +6,7 @@
 # make test-slow   models of the concurrency, whether the tests of isolation can fail, power loss
 # make test-debian the installed Debian of make debian
 # make fuzz        libFuzzer on the devices of guests, FUZZ_SECONDS (an hour) on each
+# make census      executes every sensitive instruction, and judges: docs/census.md
 # make bench       the benchmark report; makes the disk of make debian first
 # make debian      a disk image with an installed Debian: build/guest/debian.img (docs/debian.md)
 # make compare-x86 what trap and emulate makes of x86: docs/compare-x86.md
@@ -133,7 +134,7 @@ include compare/compare.mk
 
 # Quick ones first: a mistake shows early.
 FAST_TESTS = $(sort $(UNIT_PROGRAMS) $(FUZZ_PROGRAMS)) $(sort $(wildcard tests/launcher/*.t \
-	tests/guest/*/*.t tests/vms/*.t tests/trace/*.t tests/compare/*.t) tests/monitor/script.t tests/monitor/ctl.t)
+	tests/guest/*/*.t tests/vms/*.t tests/trace/*.t tests/compare/*.t) tests/monitor/script.t tests/monitor/ctl.t tests/census/census.t)
 LINUX_TESTS = $(sort $(wildcard tests/linux/*.t tests/isolation/*.t) tests/monitor/session.t)
 SLOW_TESTS := tests/model/models.t tests/isolation/defences tests/linux/net.t \
 	tests/linux/power-loss.t

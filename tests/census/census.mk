@@ -37,5 +37,6 @@ $(eval $(call census-classic,workload))
 guests: $(CENSUS_ELFS)
 
 .PHONY: census
-census: all guests
+census: test-setup
+	@$(MAKE) --no-print-directory all guests
 	@tests/census/run

@@ -34,6 +34,7 @@ class Output(NamedTuple):
     isa: str
     sweeps: dict        # {(mode, gate): {(item number, number in its range): Outcome}}, complete
     stats: dict         # of --stats: {name: count}
+    counter_reads: int  # that the program has executed
 
 
 class Emulator:
@@ -91,7 +92,7 @@ def read_output(lines):
     """From `== begin census` to `== end census`."""
     if "== begin census" not in lines or "== end census" not in lines:
         raise Broken("\n".join(["the program did not come to its end; the last lines:"] + lines[-15:]))
-    isa, sweeps, stats, base, now = "", {}, {}, {}, None
+    isa, sweeps, stats, counter_reads, base, now = "", {}, {}, 0, {}, None
     for line in lines:
         words = line.split(" ")
         if words[0] == "isa":
@@ -105,9 +106,11 @@ def read_output(lines):
             outcome = Outcome(number(words[3]), words[4], words[5], int(words[6], 16), number(words[7]), int(words[8]))
             for n in range(first, last + 1):
                 now[int(words[1]), n] = outcome
+        elif words[0] == "c" and len(words) == 2:
+            counter_reads = int(words[1])
         elif re.fullmatch(r"stat \S+ \S+ \d+", line):
             stats[words[2]] = int(words[3])
-    return Output(isa, sweeps, stats)
+    return Output(isa, sweeps, stats, counter_reads)
 
 
 def census(emulator, program, *arguments, tree=ROOT, cpu=None):

@@ -29,7 +29,7 @@ MUTANTS = [
            "what it does not know is illegal. */\n\treturn EXIT_NEXT_4;",
            "DOPPEL: doppel VS open: csrw hgatp"),
     Mutant("a counter is emulated for VU-mode without a look at scounteren", "hyp/run/instruction.c",
-           "(vcpu_was_in_user_mode() && !(csr_read(CSR_SCOUNTEREN) & bit))", "false",
+           "(vcpu_was_in_user_mode() && !(csr_read(CSR_SCOUNTEREN) & bit))", "(vcpu_was_in_user_mode() && !bit)",
            "DOPPEL: doppel VU closed: csrr cycle"),
     Mutant("an exception of VU-mode is said to come from VS-mode: SRET goes back to the wrong one", "hyp/vcpu/inject.c",
            "if (!vcpu_was_in_user_mode())\n\t\tstatus |= SSTATUS_SPP;", "status |= SSTATUS_SPP;",

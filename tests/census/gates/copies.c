@@ -20,22 +20,22 @@ struct copy {
 	u64 real_value, virtual_value, written;
 };
 
-#define COPY(name, number, vs_number)          \
-	static u64 get_##name(void)            \
-	{                                      \
-		return csr_get(number);        \
-	}                                      \
-	static u64 get_vs_##name(void)         \
-	{                                      \
-		return csr_get(vs_number);     \
-	}                                      \
-	static void set_##name(u64 value)      \
-	{                                      \
-		csr_put(number, value);        \
-	}                                      \
-	static void set_vs_##name(u64 value)   \
-	{                                      \
-		csr_put(vs_number, value);     \
+#define COPY(name, number, vs_number)        \
+	static u64 get_##name(void)          \
+	{                                    \
+		return csr_get(number);      \
+	}                                    \
+	static u64 get_vs_##name(void)       \
+	{                                    \
+		return csr_get(vs_number);   \
+	}                                    \
+	static void set_##name(u64 value)    \
+	{                                    \
+		csr_put(number, value);      \
+	}                                    \
+	static void set_vs_##name(u64 value) \
+	{                                    \
+		csr_put(vs_number, value);   \
 	}
 
 COPY(sstatus, 0x100, CSR_VSSTATUS)
@@ -127,7 +127,9 @@ static u64 set_up(struct copy *copy)
 static void clean_up(struct copy *copy)
 {
 	switch (copy->csr) {
-	case 0x100: csr_put(CSR_VSSTATUS, csr_get(CSR_VSSTATUS) & ~(SSTATUS_SUM | SSTATUS_MXR)); break;
+	case 0x100:
+		csr_put(CSR_VSSTATUS, csr_get(CSR_VSSTATUS) & ~(SSTATUS_SUM | SSTATUS_MXR));
+		break;
 	case 0x104: csr_put(CSR_VSIE, 0); break;
 	case 0x105: csr_put(CSR_VSTVEC, (u64)guest_vector); break;
 	case 0x144: csr_put(CSR_HVIP, 0); break;
@@ -165,7 +167,8 @@ struct outcome copies_try(const struct item *item, u32 word)
 	struct outcome outcome = world_run(&snippet, VS);
 
 	if (outcome.cause == NO_TRAP)
-		outcome.flag = accessed(copy, item->how == HOW_CSR_WRITE, real, virtual, outcome.value);
+		outcome.flag =
+			accessed(copy, item->how == HOW_CSR_WRITE, real, virtual, outcome.value);
 	clean_up(copy);
 	return outcome;
 }

@@ -31,16 +31,16 @@
 /* What a hypervisor sets; the fields of this name that are 0 mean the open gate. */
 struct gate {
 	const char *name;
-	u64 hstatus;		/* bits that are set */
-	u64 hcounteren;		/* bits that are clear */
-	u64 henvcfg;		/* bits that are clear */
-	u64 henvcfg_set;	/* ... and set */
-	u64 hstateen0;		/* bits that are clear */
-	u64 sstatus, vsstatus;	/* bits that are clear */
+	u64 hstatus;	       /* bits that are set */
+	u64 hcounteren;	       /* bits that are clear */
+	u64 henvcfg;	       /* bits that are clear */
+	u64 henvcfg_set;       /* ... and set */
+	u64 hstateen0;	       /* bits that are clear */
+	u64 sstatus, vsstatus; /* bits that are clear */
 	bool no_scounteren, no_senvcfg;
 	u64 hedeleg;
 	bool devices;
-	bool user;	     /* concerns U-mode alone */
+	bool user;	   /* concerns U-mode alone */
 	const char *needs; /* an extension, for the state behind the gate */
 };
 
@@ -77,7 +77,8 @@ static bool has_stateen, has_sstc, has_vector;
 static void set_gate(const struct gate *gate)
 {
 	u64 fp = SSTATUS_FS | (has_vector ? SSTATUS_VS : 0);
-	u64 hstatus = csr_get(CSR_HSTATUS) & ~(HSTATUS_VTVM | HSTATUS_VTW | HSTATUS_VTSR | HSTATUS_HU);
+	u64 hstatus =
+		csr_get(CSR_HSTATUS) & ~(HSTATUS_VTVM | HSTATUS_VTW | HSTATUS_VTSR | HSTATUS_HU);
 	u64 henvcfg = ENVCFG_CBO_ALL | (has_sstc ? HENVCFG_STCE : 0);
 
 	csr_put(CSR_HSTATUS, hstatus | gate->hstatus);

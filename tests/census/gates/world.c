@@ -5,10 +5,10 @@
 #include "console.h"
 #include "sbi.h"
 
-#define HGATP_SV39X4  (8UL << 60)
-#define ROOT_ENTRIES  2048
-#define GIB_PTE(gib)  ((u64)(gib) << 28)
-#define PTE_GUEST     (PTE_V | PTE_R | PTE_W | PTE_X | PTE_U | PTE_A | PTE_D)
+#define HGATP_SV39X4	     (8UL << 60)
+#define ROOT_ENTRIES	     2048
+#define GIB_PTE(gib)	     ((u64)(gib) << 28)
+#define PTE_GUEST	     (PTE_V | PTE_R | PTE_W | PTE_X | PTE_U | PTE_A | PTE_D)
 #define INSN_HFENCE_GVMA_ALL ".4byte 0x62000073"
 
 _Static_assert(offsetof(struct world, pc) == WORLD_PC, "enter.S");

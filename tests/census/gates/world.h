@@ -4,10 +4,10 @@
 #define CENSUS_WORLD_H
 
 /* Offsets in struct world, for enter.S; world.c asserts that they are right. */
-#define WORLD_PC	 0
-#define WORLD_ARGS	 8
-#define WORLD_SP	 72
-#define WORLD_STVEC	 80
+#define WORLD_PC       0
+#define WORLD_ARGS     8
+#define WORLD_SP       72
+#define WORLD_STVEC    80
 #define WORLD_SSCRATCH 88
 
 #ifndef __ASSEMBLER__
@@ -45,11 +45,11 @@ enum guest_mode { VU, VS };
 #define CSR_STIMECMP   0x14d
 
 /* csr_read() of guest/lib with a number from a macro. */
-#define csr_get(csr)                                                                  \
-	({                                                                            \
-		u64 value_;                                                           \
+#define csr_get(csr)                                                              \
+	({                                                                        \
+		u64 value_;                                                       \
 		asm volatile("csrr %0, %1" : "=r"(value_) : "i"(csr) : "memory"); \
-		value_;                                                               \
+		value_;                                                           \
 	})
 #define csr_put(csr, value) asm volatile("csrw %0, %1" ::"i"(csr), "r"((u64)(value)) : "memory")
 
@@ -61,10 +61,10 @@ enum guest_mode { VU, VS };
 #define HSTATUS_VTSR BIT(22)
 #define HVIP_VSSIP   BIT(2)
 
-#define CAUSE_ECALL_VS		10
-#define CAUSE_FETCH_GUEST_PAGE	20
-#define CAUSE_LOAD_GUEST_PAGE	21
-#define CAUSE_STORE_GUEST_PAGE	23
+#define CAUSE_ECALL_VS	       10
+#define CAUSE_FETCH_GUEST_PAGE 20
+#define CAUSE_LOAD_GUEST_PAGE  21
+#define CAUSE_STORE_GUEST_PAGE 23
 
 /* A G-stage that maps RAM to itself. */
 void world_init(void);

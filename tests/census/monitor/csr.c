@@ -5,12 +5,12 @@
 #include "hart.h"
 #include "sbi.h"
 
-#define SSTATUS_WRITABLE                                                                      \
+#define SSTATUS_WRITABLE                                                                    \
 	(SSTATUS_SIE | SSTATUS_SPIE | SSTATUS_SPP | SSTATUS_VS | SSTATUS_FS | SSTATUS_SUM | \
 	 SSTATUS_MXR)
-#define SSTATUS_UXL_64 (2UL << 32)
-#define SIE_WRITABLE   (SIP_SSIP | SIP_STIP | SIP_SEIP)
-#define SENVCFG_CBO    0xf0UL
+#define SSTATUS_UXL_64	(2UL << 32)
+#define SIE_WRITABLE	(SIP_SSIP | SIP_STIP | SIP_SEIP)
+#define SENVCFG_CBO	0xf0UL
 #define SATP_MODE(satp) ((satp) >> SATP_MODE_SHIFT)
 
 #define CSRRW 1

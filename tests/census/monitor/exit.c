@@ -139,7 +139,9 @@ static bool handle_page_fault(u64 va, enum access access, u32 insn)
 
 static void note(u64 cause, u32 insn, u64 pc)
 {
-	if (guest.armed != insn && pc != HOLE_ADDRESS)
+	u32 armed = (guest.armed & 3) == 3 ? guest.armed : guest.armed & 0xffff;
+
+	if (armed != insn && pc != HOLE_ADDRESS)
 		return;
 	if (cause == CAUSE_USER_ECALL && frame.gpr[17] == CENSUS_EXT)
 		return;
@@ -167,9 +169,10 @@ static void handle_exception(u64 cause, u64 tval)
 	case CAUSE_FETCH_PAGE_FAULT:
 	case CAUSE_LOAD_PAGE_FAULT:
 	case CAUSE_STORE_PAGE_FAULT:
-		if (!handle_page_fault(tval, cause == CAUSE_FETCH_PAGE_FAULT  ? FETCH
-					     : cause == CAUSE_LOAD_PAGE_FAULT ? LOAD
-									      : STORE,
+		if (!handle_page_fault(tval,
+				       cause == CAUSE_FETCH_PAGE_FAULT	? FETCH
+				       : cause == CAUSE_LOAD_PAGE_FAULT ? LOAD
+									: STORE,
 				       insn))
 			note(cause, insn, pc);
 		return;

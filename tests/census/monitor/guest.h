@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A monitor of the classic kind: the guest's supervisor runs in U-mode, every privileged instruction
- * traps, and shadow page tables stand in for the guest's. No H extension. It is there to be counted,
- * and does no more than the programs of the census need: one hart, Sv39 or Bare, a serial port.
+ * A monitor of the classic kind: the guest's supervisor runs in U-mode, every privileged
+ * instruction traps, and shadow page tables stand in for the guest's. No H extension. It is there
+ * to be counted, and does no more than the programs of the census need: one hart, Sv39 or Bare, a
+ * serial port.
  *
  * Where things are. The guest's physical RAM begins where virt's does, and lies at GUEST_BASE in
  * truth. While the guest runs, satp holds one of two shadow roots, for its supervisor and for its
@@ -15,10 +16,10 @@
 #define TRAMPOLINE_VA -4096 /* the code of enter.S */
 
 /* Offsets in struct frame, for enter.S; main.c asserts that they are right. */
-#define FRAME_PC       0   /* in the place of x0 */
-#define FRAME_SATP     256 /* the monitor's */
-#define FRAME_SP       264
-#define FRAME_RETURN   272
+#define FRAME_PC     0	 /* in the place of x0 */
+#define FRAME_SATP   256 /* the monitor's */
+#define FRAME_SP     264
+#define FRAME_RETURN 272
 
 #ifndef __ASSEMBLER__
 
@@ -30,8 +31,9 @@
 #define GUEST_SIZE (32UL << 20)
 #define FDT_OFFSET (GUEST_SIZE - (2UL << 20))
 
-#define INTERRUPTS_COUNTED 16 /* counts[] has exceptions, and behind them interrupts by their code */
-#define CAUSES_COUNTED	   (24 + INTERRUPTS_COUNTED)
+#define INTERRUPTS_COUNTED \
+	16 /* counts[] has exceptions, and behind them interrupts by their code */
+#define CAUSES_COUNTED (24 + INTERRUPTS_COUNTED)
 
 struct frame {
 	u64 gpr[32]; /* [0] is the pc */
@@ -46,8 +48,8 @@ struct guest {
 	bool software_pending, timer_pending; /* SSIP and STIP of sip */
 
 	u64 counts[CAUSES_COUNTED];
-	u32 armed;	  /* an instruction of which a trap is to be noted (census_call.h) */
-	u64 armed_cause;  /* ~0: none yet */
+	u32 armed;	 /* an instruction of which a trap is to be noted (census_call.h) */
+	u64 armed_cause; /* ~0: none yet */
 	u64 armed_traps;
 };
 
@@ -75,8 +77,8 @@ void shadow_flush(void);
 void shadow_flush_page(u64 va);
 
 /*
- * A page fault at va: true if the shadow table now has what the guest's own has. Else *cause is what
- * the guest gets, or ~0 and *gpa: it is not RAM, the guest may have a device there.
+ * A page fault at va: true if the shadow table now has what the guest's own has. Else *cause is
+ * what the guest gets, or ~0 and *gpa: it is not RAM, the guest may have a device there.
  */
 bool shadow_fill(u64 va, enum access access, u64 *cause, u64 *gpa);
 

@@ -19,7 +19,7 @@
 
 static u64 tables[TABLES][ENTRIES] __attribute__((aligned(4096)));
 static unsigned used;
-static u64 *roots[2];  /* of the guest's supervisor, and of its user */
+static u64 *roots[2];	  /* of the guest's supervisor, and of its user */
 static u64 *fills[FILLS]; /* the leaves that flushing clears */
 static unsigned filled;
 static u64 own_tables[2]; /* the entries for the last pages, which are the monitor's */
@@ -110,14 +110,14 @@ struct translation {
 
 static u64 page_fault(enum access access)
 {
-	return access == FETCH ? CAUSE_FETCH_PAGE_FAULT
+	return access == FETCH	? CAUSE_FETCH_PAGE_FAULT
 	       : access == LOAD ? CAUSE_LOAD_PAGE_FAULT
 				: CAUSE_STORE_PAGE_FAULT;
 }
 
 static u64 access_fault(enum access access)
 {
-	return access == FETCH ? CAUSE_FETCH_ACCESS
+	return access == FETCH	? CAUSE_FETCH_ACCESS
 	       : access == LOAD ? CAUSE_LOAD_ACCESS
 				: CAUSE_STORE_ACCESS;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the census' programs execute: the instructions of items.h, which tests/census/mkitems makes. */
+/* What the census' programs execute: the instructions of items.h, which tests/census/mkitems makes.
+ */
 #ifndef CENSUS_ITEM_H
 #define CENSUS_ITEM_H
 
@@ -35,7 +36,7 @@ struct outcome {
 	 * but HS-mode does not see the same SD there
 	 */
 	char flag;
-	u64 value; /* a0 after it was executed */
+	u64 value;		    /* a0 after it was executed */
 	u64 real_cause, real_count; /* under the monitor: what trapped in truth, and how often */
 };
 

@@ -14,8 +14,8 @@ static unsigned used;
 static void flush_by_sbi(void)
 {
 	for (unsigned done = 0; done < used;) {
-		struct sbiret ret = sbi_call3(SBI_EXT_DBCN, SBI_DBCN_WRITE, used - done,
-					      (u64)buffer + done, 0);
+		struct sbiret ret =
+			sbi_call3(SBI_EXT_DBCN, SBI_DBCN_WRITE, used - done, (u64)buffer + done, 0);
 
 		if (ret.error)
 			return;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Output that is kept until there is much of it: a character at a time is an exit each for a guest. */
+/* Output that is kept until there is much of it: a character at a time is an exit each for a guest.
+ */
 #ifndef CENSUS_OUT_H
 #define CENSUS_OUT_H
 

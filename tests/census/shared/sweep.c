@@ -8,6 +8,12 @@
 #include "sbi.h"
 #include "string.h"
 
+#define CSR_SEED	 0x015
+#define CSR_CYCLE	 0xc00
+#define CSR_TIME	 0xc01
+#define CSR_HPMCOUNTER31 0xc1f
+
+static u64 counter_reads;
 static u8 memory[256] __attribute__((aligned(64)));
 
 /* sepc = behind the sret, SPP = S, SPIE = 0 */
@@ -54,6 +60,17 @@ char snippet_tval(const struct snippet *snippet, u64 tval, u64 epc)
 	return tval == epc ? 'p' : 'x';
 }
 
+/* Counters but time, and the entropy source: a guest's reads of these are a hypervisor's business.
+ */
+static bool reads_counter(u32 word)
+{
+	u32 csr = word >> 20;
+
+	return (word & 0x7f) == 0x73 && (word >> 12 & 3) &&
+	       ((csr >= CSR_CYCLE && csr <= CSR_HPMCOUNTER31 && csr != CSR_TIME) ||
+		csr == CSR_SEED);
+}
+
 struct outcome snippet_run(const struct snippet *snippet, bool user)
 {
 	const u64 args[8] = SNIPPET_ARGS(snippet->a0);
@@ -64,6 +81,7 @@ struct outcome snippet_run(const struct snippet *snippet, bool user)
 
 	if (trap.cause == NO_TRAP || (user && trap.cause == CAUSE_USER_ECALL && trap.epc != last)) {
 		outcome.value = trap.value;
+		counter_reads += reads_counter(snippet->words[snippet->count - 1]);
 		return outcome;
 	}
 	outcome.cause = trap.cause;
@@ -125,6 +143,14 @@ static void print_item(unsigned number, const struct outcome *outcomes, unsigned
 	}
 }
 
+static bool is_uniform(const struct outcome *outcomes, unsigned count)
+{
+	for (unsigned n = 1; n < count; n++)
+		if (!is_same(&outcomes[0], &outcomes[n]))
+			return false;
+	return true;
+}
+
 static bool differs(const struct outcome *a, const struct outcome *b, unsigned count)
 {
 	for (unsigned n = 0; n < count; n++)
@@ -133,10 +159,35 @@ static bool differs(const struct outcome *a, const struct outcome *b, unsigned c
 	return false;
 }
 
+static struct outcome try(const struct sweep *sweep, const struct item *item, unsigned n)
+{
+	return sweep->try(item, item->word + ((u32)(n * item->step) << 20));
+}
+
+/*
+ * All instructions of an item. Of a range that ended alike throughout in the first sweep, the later
+ * ones execute the first and the last: if these have not changed, neither have those between.
+ */
+static void try_item(const struct sweep *sweep, const struct item *item,
+		     const struct outcome *before, struct outcome outcomes[MAX_RANGE])
+{
+	unsigned last = item->count - 1;
+
+	outcomes[0] = try(sweep, item, 0);
+	outcomes[last] = last ? try(sweep, item, last) : outcomes[0];
+	if (before && is_uniform(before, item->count) && is_same(&before[0], &outcomes[0]) &&
+	    is_same(&before[last], &outcomes[last])) {
+		memcpy(outcomes, before, item->count * sizeof(*outcomes));
+		return;
+	}
+	for (unsigned n = 1; n < last; n++)
+		outcomes[n] = try(sweep, item, n);
+}
+
 void sweep_run(struct sweep *sweep)
 {
 	struct baseline *baseline = sweep->baseline;
-	struct outcome outcomes[64];
+	struct outcome outcomes[MAX_RANGE];
 	unsigned done = 0;
 
 	out_text("m ");
@@ -147,15 +198,24 @@ void sweep_run(struct sweep *sweep)
 	for (unsigned i = 0; i < ARRAY_SIZE(items); done += items[i].count, i++) {
 		const struct item *item = &items[i];
 
-		for (unsigned n = 0; n < item->count; n++)
-			outcomes[n] = sweep->try(item, item->word + ((u32)(n * item->step) << 20));
-		if (!baseline->is_filled || differs(outcomes, &baseline->outcomes[done], item->count))
+		try_item(sweep, item, baseline->is_filled ? &baseline->outcomes[done] : NULL,
+			 outcomes);
+		if (!baseline->is_filled ||
+		    differs(outcomes, &baseline->outcomes[done], item->count))
 			print_item(i, outcomes, item->count);
 		if (!baseline->is_filled)
-			memcpy(&baseline->outcomes[done], outcomes, item->count * sizeof(outcomes[0]));
+			memcpy(&baseline->outcomes[done], outcomes,
+			       item->count * sizeof(outcomes[0]));
 	}
 	baseline->is_filled = true;
 	out_flush();
+}
+
+void sweep_print_counter_reads(void)
+{
+	out_text("c ");
+	out_decimal(counter_reads);
+	out_char('\n');
 }
 
 void sweep_print_isa(void)

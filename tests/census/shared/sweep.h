@@ -6,7 +6,8 @@
 #include "hart.h"
 #include "item.h"
 
-#define MAX_WORDS     8
+#define MAX_WORDS      8
+#define MAX_RANGE      64   /* CSR numbers of an item */
 #define MAX_EXECUTIONS 1500 /* of all items, with their ranges; mkitems checks it */
 
 /* An instruction with what must come before it, and its argument. */
@@ -17,9 +18,9 @@ struct snippet {
 };
 
 /* The registers of a call of SBI's base extension; a0 is the snippet's. */
-#define SNIPPET_ARGS(a0)                                                              \
-	{                                                                             \
-		(a0), 0, 0, 0, 0, 0, SBI_BASE_GET_SPEC_VERSION, SBI_EXT_BASE          \
+#define SNIPPET_ARGS(a0)                                                     \
+	{                                                                    \
+		(a0), 0, 0, 0, 0, 0, SBI_BASE_GET_SPEC_VERSION, SBI_EXT_BASE \
 	}
 
 /* How all items ended under the gate that the others are compared with. */
@@ -31,7 +32,8 @@ struct baseline {
 struct sweep {
 	const char *mode;
 	const char *gate;
-	struct baseline *baseline; /* filled by the first sweep; then only what differs is printed */
+	struct baseline
+		*baseline; /* filled by the first sweep; then only what differs is printed */
 	/* Executes one instruction of an item. */
 	struct outcome (*try)(const struct item *item, u32 word);
 };
@@ -44,6 +46,10 @@ struct sweep {
  *				numbers that end alike take one line.
  */
 void sweep_run(struct sweep *sweep);
+
+/* How many reads of counters, but of time, and of seed have been executed by snippet_run(): c COUNT
+ */
+void sweep_print_counter_reads(void);
 
 /* What the device tree tells: isa ISA */
 void sweep_print_isa(void);

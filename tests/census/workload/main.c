@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A tiny kernel with a user program that does what kernels do, a thousand times each: the same on the
- * machine itself, as a guest of Doppel, and under the monitor of tests/census/monitor.
+ * A tiny kernel with a user program that does what kernels do, a thousand times each: the same on
+ *the machine itself, as a guest of Doppel, and under the monitor of tests/census/monitor.
  *
  * bootargs: the name of one operation, `none`, or nothing for all. Output, for operations.py:
- *	op NAME COUNT TICKS EXITS	in hexadecimal, of fixed width: each character is an exit for some
- *	x NAME CAUSE COUNT		under the monitor: its traps by cause
+ *	op NAME COUNT TICKS EXITS	in hexadecimal, of fixed width: each character is an exit for
+ *some x NAME CAUSE COUNT		under the monitor: its traps by cause
  */
 #include "census_call.h"
 #include "console.h"
@@ -31,8 +31,8 @@ void user_enter(u64 pc, u64 a0, u64 a1);
 void user_leave(void) __attribute__((noreturn));
 void kernel_trap(u64 call);
 
-static u64 *roots[2];	  /* two address spaces */
-static u64 *frames[2];	  /* what SWITCHED_VA leads to in each of them */
+static u64 *roots[2];  /* two address spaces */
+static u64 *frames[2]; /* what SWITCHED_VA leads to in each of them */
 static volatile u64 ticked;
 static bool by_sstc;
 
@@ -178,7 +178,8 @@ static const struct operation {
 	{ "hypercall", do_hypercalls, NULL },
 };
 
-/* The tables on the way to what operations map or change, and an address space of their own each. */
+/* The tables on the way to what operations map or change, and an address space of their own each.
+ */
 static void prepare(void)
 {
 	for (unsigned i = 0; i < 2; i++) {
@@ -239,6 +240,9 @@ static void run(const struct operation *operation)
 		return;
 	if (is_counted)
 		read_counts(before);
+	start = rdtime();
+	while (rdtime() == start)
+		; /* from the beginning of a tick on: the same each time */
 	start = rdtime();
 	operation->run();
 	start = rdtime() - start;

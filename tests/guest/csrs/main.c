@@ -31,12 +31,12 @@ struct csr_rule {
 
 /* CSRs of U and S level; what is not listed must not be there. */
 static const struct csr_rule rules[] = {
-	{ 0x001, 0x003, NULL, PRESENT }, /* fflags, frm, fcsr, with FS on */
-	{ 0x008, 0x00a, "v", PRESENT },	 /* vstart, vxsat, vxrm */
-	{ 0x00f, 0x00f, "v", PRESENT },	 /* vcsr */
-	{ 0x100, 0x100, NULL, PRESENT }, /* sstatus */
-	{ 0x104, 0x106, NULL, PRESENT }, /* sie, stvec, scounteren */
-	{ 0x10a, 0x10a, NULL, PRESENT }, /* senvcfg */
+	{ 0x001, 0x003, NULL, PRESENT },       /* fflags, frm, fcsr, with FS on */
+	{ 0x008, 0x00a, "v", PRESENT },	       /* vstart, vxsat, vxrm */
+	{ 0x00f, 0x00f, "v", PRESENT },	       /* vcsr */
+	{ 0x100, 0x100, NULL, PRESENT },       /* sstatus */
+	{ 0x104, 0x106, NULL, PRESENT },       /* sie, stvec, scounteren */
+	{ 0x10a, 0x10a, NULL, PRESENT },       /* senvcfg */
 	{ 0x10c, 0x10f, "smstateen", EITHER }, /* sstateen0 to 3: as the firmware allows */
 	{ 0x140, 0x144, NULL, PRESENT },       /* sscratch, sepc, scause, stval, sip */
 	{ 0x14d, 0x14d, "sstc", PRESENT },     /* stimecmp */
