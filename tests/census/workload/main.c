@@ -4,8 +4,8 @@
  *the machine itself, as a guest of Doppel, and under the monitor of tests/census/monitor.
  *
  * bootargs: the name of one operation, `none`, or nothing for all. Output, for operations.py:
- *	op NAME COUNT TICKS EXITS	in hexadecimal, of fixed width: each character is an exit for
- *some x NAME CAUSE COUNT		under the monitor: its traps by cause
+ *	op NAME COUNT TICKS EXITS   hexadecimal, of fixed width: a character is an exit for some
+ *	x NAME CAUSE COUNT          under the monitor: its traps by cause
  */
 #include "census_call.h"
 #include "console.h"
