@@ -75,6 +75,18 @@ def delegate(outcomes):
     return {one(word) for word in outcomes}
 
 
+def sections(*texts):
+    """ "II 10.1; 19.2" and "I 7; II 19.2" as "I 7; II 10.1, 19.2"."""
+    found = {}
+    for text in texts:
+        volume = ""
+        for part in text.split("; "):
+            words = part.split(" ")
+            volume = words[0] if len(words) > 1 else volume
+            found.setdefault(volume, []).append(words[-1])
+    return "; ".join("%s %s" % (volume, ", ".join(dict.fromkeys(found[volume]))) for volume in sorted(found))
+
+
 def join(words):
     return " or ".join(sorted(set(words)))
 
@@ -137,7 +149,7 @@ class Judge:
             wrong |= observed[n] not in outcomes
         demand = self.demands[item.group, item.kind]
         return Row(self.way, self.emulator, mode, gate, item.name, item.kind,
-                   section if section in item.section else item.section + "; " + section,
+                   sections(item.section, section),
                    demand.sensitive["V" if mode in VIRTUAL else ""], join(demanded), by_range(observed),
                    DEVIATES if wrong else SPECIFIED)
 
@@ -154,7 +166,7 @@ class Judge:
             else:
                 others += 1
         if others:
-            yield Row(self.way, self.emulator, mode, gate, "all others", "summary", "II 19.6.1", "innocuous",
+            yield Row(self.way, self.emulator, mode, gate, "all others", "summary", "II 19.6.1", "",
                       "%d as open" % others, "%d as open" % others, SPECIFIED, "compared one by one")
 
     def rows(self):

@@ -94,22 +94,26 @@ static bool emulate(u32 insn)
 	return true;
 }
 
-static void handle_illegal(u32 insn, bool is_known)
+static void handle_illegal(void)
 {
-	if (!is_known)
+	u32 insn;
+
+	if (!shadow_fetch(frame.gpr[0], &insn))
 		return; /* fetched again, it tells why */
 	if (guest.user || !emulate(insn))
 		exit_inject(CAUSE_ILLEGAL, insn);
 }
 
 /* A byte of the serial port. */
-static bool access_device(u32 insn, u64 gpa)
+static bool access_device(u64 gpa)
 {
 	volatile u8 *reg = (volatile u8 *)gpa;
+	u32 insn = 0;
+	bool is_known = shadow_fetch(frame.gpr[0], &insn);
 	bool is_load = OPCODE(insn) == OP_LOAD && (FUNCT3(insn) & 3) == 0;
 	bool is_store = OPCODE(insn) == OP_STORE && FUNCT3(insn) == 0;
 
-	if (gpa - UART_BASE >= UART_SIZE || (!is_load && !is_store))
+	if (!is_known || gpa - UART_BASE >= UART_SIZE || (!is_load && !is_store))
 		return false;
 	if (is_store)
 		*reg = RS2(insn) ? (u8)frame.gpr[RS2(insn)] : 0;
@@ -120,14 +124,14 @@ static bool access_device(u32 insn, u64 gpa)
 }
 
 /* True: nothing happened that the guest should know of. */
-static bool handle_page_fault(u64 va, enum access access, u32 insn)
+static bool handle_page_fault(u64 va, enum access access)
 {
 	u64 cause, gpa;
 
 	if (shadow_fill(va, access, &cause, &gpa))
 		return true;
 	if (cause == ~0UL) {
-		if (access != FETCH && access_device(insn, gpa))
+		if (access != FETCH && access_device(gpa))
 			return false;
 		cause = access == FETCH	 ? CAUSE_FETCH_ACCESS
 			: access == LOAD ? CAUSE_LOAD_ACCESS
@@ -137,11 +141,13 @@ static bool handle_page_fault(u64 va, enum access access, u32 insn)
 	return false;
 }
 
-static void note(u64 cause, u32 insn, u64 pc)
+/* For the census: the instruction that it looks at has trapped. */
+static void note(u64 cause, u64 pc)
 {
 	u32 armed = (guest.armed & 3) == 3 ? guest.armed : guest.armed & 0xffff;
+	u32 insn;
 
-	if (armed != insn && pc != HOLE_ADDRESS)
+	if (!guest.armed || (pc != HOLE_ADDRESS && (!shadow_fetch(pc, &insn) || insn != armed)))
 		return;
 	if (cause == CAUSE_USER_ECALL && frame.gpr[17] == CENSUS_EXT)
 		return;
@@ -158,38 +164,44 @@ static void handle_interrupt(u64 code)
 	csr_clear(sie, SIP_STIP); /* until the guest has set it anew */
 }
 
+static enum access access_of(u64 cause)
+{
+	return cause == CAUSE_FETCH_PAGE_FAULT	? FETCH
+	       : cause == CAUSE_LOAD_PAGE_FAULT ? LOAD
+						: STORE;
+}
+
+static void handle_ecall(void)
+{
+	if (guest.user) {
+		exit_inject(CAUSE_USER_ECALL, 0);
+		return;
+	}
+	frame.gpr[0] += 4;
+	sbi_handle();
+}
+
 static void handle_exception(u64 cause, u64 tval)
 {
 	u64 pc = frame.gpr[0];
-	u32 insn = 0;
-	bool is_known = shadow_fetch(pc, &insn);
 
 	guest.counts[cause % (CAUSES_COUNTED - INTERRUPTS_COUNTED)]++;
 	switch (cause) {
 	case CAUSE_FETCH_PAGE_FAULT:
 	case CAUSE_LOAD_PAGE_FAULT:
 	case CAUSE_STORE_PAGE_FAULT:
-		if (!handle_page_fault(tval,
-				       cause == CAUSE_FETCH_PAGE_FAULT	? FETCH
-				       : cause == CAUSE_LOAD_PAGE_FAULT ? LOAD
-									: STORE,
-				       insn))
-			note(cause, insn, pc);
+		if (!handle_page_fault(tval, access_of(cause)))
+			note(cause, pc);
 		return;
 	case CAUSE_USER_ECALL:
-		note(cause, insn, pc);
-		if (guest.user) {
-			exit_inject(CAUSE_USER_ECALL, 0);
-			return;
-		}
-		frame.gpr[0] += 4;
-		sbi_handle();
+		note(cause, pc);
+		handle_ecall();
 		return;
 	case CAUSE_ILLEGAL:
-		note(cause, insn, pc);
-		handle_illegal(insn, is_known);
+		note(cause, pc);
+		handle_illegal();
 		return;
-	default: note(cause, insn, pc); exit_inject(cause, tval);
+	default: note(cause, pc); exit_inject(cause, tval);
 	}
 }
 
