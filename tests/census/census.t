@@ -99,11 +99,21 @@ def check_operations(rows, emulator):
 def check_again(rows, emulator):
     """Some operations once more."""
     name = "qemu-%d" % emulator.major
-    again = [*operations.measure_at_once(emulator, name, "riscv-bare", operations.KERNEL),
+    again = [*operations.rows_at_once(operations.run_at_once(emulator, operations.KERNEL), name, "riscv-bare"),
              *operations.measure_guest(emulator, name, ["page-fault", "device-read"])]
     known = {tuple(row.values()) for row in rows}
     new = [row for row in again if tuple(map(str, row)) not in known]
     ok(again and not new, name + ": operations take the same exits and instructions again", new)
+
+
+def check_sequences(rows, emulator):
+    """A system call without H: to the monitor first, which hands it to the kernel, whose way back traps too."""
+    calls = [(row["mode"], row["cause"], row["instruction"], row["action"]) for row in rows
+             if (row["emulator"], row["operation"]) == (emulator, "syscall")]
+    first = calls.index(("user program", "ecall-u", "ecall", "reflected to the guest kernel"))
+    last = calls.index(("guest kernel", "illegal-instruction", "sret", "emulated"), first)
+    ok(all(mode == "guest kernel" for mode, *_ in calls[first + 1:last]),
+       "%s: the %d exits of one system call without H, in their order" % (emulator, last - first + 1), calls)
 
 
 def check_references(rows):
@@ -135,6 +145,7 @@ def main():
             check_rows(rows, "qemu-%d" % major)
             check_equivalence(read(pathlib.Path(first, "equivalence-%d.csv" % major)), "qemu-%d" % major)
             check_operations(counted, "qemu-%d" % major)
+            check_sequences(read(pathlib.Path(first, "sequence-classic.csv")), "qemu-%d" % major)
             references.append(check_references(rows))
     # A row may be there on one emulator alone: that of a CPU's extension, say.
     missing = set.intersection(*(set(lost) for _, lost in references))

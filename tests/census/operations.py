@@ -8,9 +8,12 @@ with one hart under -icount shift=0: an instruction takes a nanosecond, whoever 
 import concurrent.futures
 import csv
 import re
+from typing import NamedTuple
 
 import machine
+import table
 
+SEQUENCE_COLUMNS = ("emulator", "operation", "step", "mode", "cause", "instruction", "action")
 COLUMNS = ("engine", "emulator", "operation", "count", "exits", "instructions", "detail")
 INSTRUCTIONS_PER_TICK = 100     # 10 MHz at an instruction a nanosecond
 KERNEL = machine.ROOT / "build" / "guest" / "census-workload.elf"
@@ -22,20 +25,51 @@ CAUSES = {1: "fetch-access-fault", 2: "illegal-instruction", 3: "breakpoint", 5:
           15: "store-page-fault", 24 + 1: "irq-soft", 24 + 5: "irq-timer", 24 + 9: "irq-external"}
 
 
+MODES = {"S": "guest kernel", "U": "user program"}
+ACTIONS = {"r": "reflected to the guest kernel", "e": "emulated", "f": "shadow page table filled", "d": "device emulated"}
+OPCODES = {0x03: "load", 0x23: "store", 0x73: "system"}
+WHOLE = {0x73: "ecall", 0x10200073: "sret", 0x10500073: "wfi"}
+CSR_FORMS = {1: "csrrw", 2: "csrrs", 3: "csrrc", 5: "csrrwi", 6: "csrrsi", 7: "csrrci"}
+MASK_RS1_RS2 = 0xfe007fff
+
+
+class Workload(NamedTuple):
+    operations: dict    # {name: (count, ticks, exits)}
+    causes: dict        # {name: {cause: exits}}; only the monitor tells
+    sequences: dict     # {name: [(mode, cause, instruction, action)]}: one operation; only the monitor tells
+    stats: dict         # exits of --stats
+
+
+def name_instruction(word):
+    """As far as a monitor has to know it; a compressed or other one is an access to memory, or is being fetched."""
+    csrs = {int(row["first"], 16): row["csr"] for row in table.rows("csrs.csv") if row["count"] == "1"}
+    funct3 = word >> 12 & 7
+    if word in WHOLE:
+        return WHOLE[word]
+    if word & MASK_RS1_RS2 == 0x12000073:
+        return "sfence.vma"
+    if word & 0x7f == 0x73 and funct3 in CSR_FORMS:
+        return "%s %s" % (CSR_FORMS[funct3], csrs.get(word >> 20, hex(word >> 20)))
+    return "%s 0x%x" % (OPCODES.get(word & 0x7f, "instruction"), word)
+
+
 def read(lines):
-    """({operation: (count, ticks, exits)}, {operation: {cause: exits}}, {counter of --stats: value})"""
     if "== end workload" not in lines:
         raise machine.Broken("\n".join(["the workload did not come to its end; the last lines:"] + lines[-15:]))
-    operations, causes, stats = {}, {}, {}
+    found = Workload({}, {}, {}, {})
     for line in lines:
         words = line.split()
         if words[:1] == ["op"] and len(words) == 5:
-            operations[words[1]] = tuple(int(word, 16) for word in words[2:])
+            found.operations[words[1]] = tuple(int(word, 16) for word in words[2:])
         elif words[:1] == ["x"] and len(words) == 4:
-            causes.setdefault(words[1], {})[CAUSES.get(int(words[2]), words[2])] = int(words[3])
+            found.causes.setdefault(words[1], {})[CAUSES.get(int(words[2]), words[2])] = int(words[3])
+        elif words[:1] == ["e"] and len(words) == 6:
+            found.sequences.setdefault(words[1], []).append(
+                (MODES[words[2]], CAUSES.get(int(words[3]), words[3]), name_instruction(int(words[5], 16)),
+                 ACTIONS[words[4]]))
         elif re.fullmatch(r"stat \S+ exit\S* \d+", line):
-            stats[words[2]] = int(words[3])
-    return operations, causes, stats
+            found.stats[words[2]] = int(words[3])
+    return found
 
 
 def rows(engine, emulator, operation, done, by_cause):
@@ -46,13 +80,16 @@ def rows(engine, emulator, operation, done, by_cause):
         yield engine, emulator, operation, count, by_cause[cause], "", cause
 
 
-def measure_at_once(emulator, name, engine, kernel):
+def run_at_once(emulator, kernel):
     """All operations in one run; the monitor counts its exits itself, and without one there are none."""
     lines, _ = machine.launch(emulator, kernel, "--native", "--icount")
-    operations, causes, _ = read(lines)
-    for operation, done in operations.items():
+    return read(lines)
+
+
+def rows_at_once(workload, name, engine):
+    for operation, done in workload.operations.items():
         if operation != "none":
-            yield from rows(engine, name, operation, done, causes.get(operation, {}))
+            yield from rows(engine, name, operation, done, workload.causes.get(operation, {}))
 
 
 def measure_guest(emulator, name, known):
@@ -61,21 +98,25 @@ def measure_guest(emulator, name, known):
         lines, _ = machine.launch(emulator, KERNEL, "--icount", "--stats", "--append", operation)
         return read(lines)
 
-    _, _, idle = one("none")
+    idle = one("none").stats
     for operation in known:
-        operations, _, stats = one(operation)
-        count, ticks, _ = operations[operation]
-        more = {key: stats[key] - idle.get(key, 0) for key in stats if stats[key] != idle.get(key, 0)}
+        done = one(operation)
+        count, ticks, _ = done.operations[operation]
+        more = {key: value - idle.get(key, 0) for key, value in done.stats.items() if value != idle.get(key, 0)}
         by_cause = {key[len("exit."):]: value for key, value in more.items() if key.startswith("exit.")}
         yield from rows("riscv-h", name, operation, (count, ticks, more.get("exits", 0)), by_cause)
 
 
 def measure_one(emulator):
+    """Rows of operations, and rows of sequences."""
     name = "qemu-%d" % emulator.major
-    bare = list(measure_at_once(emulator, name, "riscv-bare", KERNEL))
-    known = [row[2] for row in bare]
-    return (bare + list(measure_guest(emulator, name, known)) +
-            list(measure_at_once(emulator, name, "riscv-classic", CLASSIC)))
+    bare, classic = run_at_once(emulator, KERNEL), run_at_once(emulator, CLASSIC)
+    known = [operation for operation in bare.operations if operation != "none"]
+    found = [*rows_at_once(bare, name, "riscv-bare"), *measure_guest(emulator, name, known),
+             *rows_at_once(classic, name, "riscv-classic")]
+    steps = [(name, operation, step, *entry) for operation, log in classic.sequences.items()
+             for step, entry in enumerate(log, 1)]
+    return found, steps
 
 
 def show(found):
@@ -93,12 +134,18 @@ def show(found):
             print("  %-18s" % operation + "".join(cells))
 
 
-def measure(emulators, directory):
-    """Writes operations-riscv.csv."""
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        found = [row for part in pool.map(measure_one, emulators) for row in part]
-    with open(directory / "operations-riscv.csv", "w", newline="", encoding="utf-8") as file:
+def write(path, columns, lines):
+    with open(path, "w", newline="", encoding="utf-8") as file:
         out = csv.writer(file)
-        out.writerow(COLUMNS)
-        out.writerows(found)
+        out.writerow(columns)
+        out.writerows(lines)
+
+
+def measure(emulators, directory):
+    """Writes operations-riscv.csv and sequence-classic.csv."""
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        results = list(pool.map(measure_one, emulators))
+    found = [row for part, _ in results for row in part]
+    write(directory / "operations-riscv.csv", COLUMNS, found)
+    write(directory / "sequence-classic.csv", SEQUENCE_COLUMNS, [row for _, part in results for row in part])
     show(found)

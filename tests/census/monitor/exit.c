@@ -23,10 +23,17 @@
 #define OP_STORE     0x23
 #define OP_SYSTEM    0x73
 
+/* What the monitor did about a trap, in its log. */
+#define REFLECTED 'r' /* to the guest's own trap vector */
+#define EMULATED  'e' /* an instruction, or a call */
+#define FILLED	  'f' /* an entry of the shadow page tables */
+#define DEVICE	  'd'
+
 void exit_inject(u64 cause, u64 tval)
 {
 	bool is_interrupt = cause & CAUSE_INTERRUPT;
 
+	guest.action = REFLECTED;
 	guest.sepc = frame.gpr[0];
 	guest.scause = cause;
 	guest.stval = tval;
@@ -128,11 +135,15 @@ static bool handle_page_fault(u64 va, enum access access)
 {
 	u64 cause, gpa;
 
-	if (shadow_fill(va, access, &cause, &gpa))
+	if (shadow_fill(va, access, &cause, &gpa)) {
+		guest.action = FILLED;
 		return true;
+	}
 	if (cause == ~0UL) {
-		if (access != FETCH && access_device(gpa))
+		if (access != FETCH && access_device(gpa)) {
+			guest.action = DEVICE;
 			return false;
+		}
 		cause = access == FETCH	 ? CAUSE_FETCH_ACCESS
 			: access == LOAD ? CAUSE_LOAD_ACCESS
 					 : CAUSE_STORE_ACCESS;
@@ -216,18 +227,37 @@ static void deliver_interrupt(void)
 		    0);
 }
 
+/* The guest's registers and tables are as the handling of the trap has left them: good enough. */
+static void log_trap(u64 cause, u64 pc, bool user)
+{
+	bool is_user_now = guest.user;
+	u32 insn = 0;
+
+	guest.user = user;
+	if (!shadow_fetch(pc, &insn))
+		insn = 0;
+	guest.user = is_user_now;
+	if (guest.logged < LOG_SIZE)
+		guest.log[guest.logged++] =
+			CENSUS_MAKE_ENTRY(insn, cause & 0x7f, cause >> 63, user, guest.action);
+}
+
 void exit_handle(void)
 {
-	u64 cause = csr_read(scause);
+	u64 cause = csr_read(scause), pc = frame.gpr[0];
+	bool user = guest.user, was_logging = guest.logging;
 
 	if (csr_read(sstatus) & SSTATUS_SPP) {
 		print("BAD trap in the monitor: scause %lx stval %lx sepc %lx\n", cause,
-		      csr_read(stval), frame.gpr[0]);
+		      csr_read(stval), pc);
 		sbi_shutdown(SBI_SRST_SYSTEM_FAILURE);
 	}
+	guest.action = EMULATED;
 	if (cause & CAUSE_INTERRUPT)
 		handle_interrupt(cause & ~CAUSE_INTERRUPT);
 	else
 		handle_exception(cause, csr_read(stval));
 	deliver_interrupt();
+	if (was_logging && guest.logging)
+		log_trap(cause, pc, user);
 }

@@ -31,6 +31,8 @@
 #define GUEST_SIZE (32UL << 20)
 #define FDT_OFFSET (GUEST_SIZE - (2UL << 20))
 
+#define LOG_SIZE 64
+
 #define INTERRUPTS_COUNTED \
 	16 /* counts[] has exceptions, and behind them interrupts by their code */
 #define CAUSES_COUNTED (24 + INTERRUPTS_COUNTED)
@@ -51,6 +53,11 @@ struct guest {
 	u32 armed;	 /* an instruction of which a trap is to be noted (census_call.h) */
 	u64 armed_cause; /* ~0: none yet */
 	u64 armed_traps;
+
+	bool logging;
+	unsigned logged;
+	u64 log[LOG_SIZE]; /* entries of census_call.h */
+	char action;	   /* what was done about the trap: a letter of exit.c */
 };
 
 extern struct frame frame; /* the guest's registers */

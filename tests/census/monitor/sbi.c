@@ -32,6 +32,14 @@ static struct sbiret census_call(u64 function, u64 a0)
 	case CENSUS_RESULT:
 		return (struct sbiret){ (long)guest.armed_cause, (long)guest.armed_traps };
 	case CENSUS_COUNT: return (struct sbiret){ 0, (long)count(a0) };
+	case CENSUS_LOG:
+		guest.logging = a0;
+		guest.logged = a0 ? 0 : guest.logged;
+		return (struct sbiret){ 0, 0 };
+	case CENSUS_ENTRY:
+		if (a0 >= guest.logged)
+			return (struct sbiret){ SBI_ERR_INVALID_PARAM, 0 };
+		return (struct sbiret){ 0, (long)guest.log[a0] };
 	default: return (struct sbiret){ SBI_ERR_NOT_SUPPORTED, 0 };
 	}
 }

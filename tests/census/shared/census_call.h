@@ -11,6 +11,18 @@
 #define CENSUS_ARM     0	    /* a0: an instruction, to look for */
 #define CENSUS_RESULT  1	    /* error: its first cause or -1; value: how often it trapped */
 #define CENSUS_COUNT   2	    /* a0: a cause, or -1 for all; value: traps so far */
+#define CENSUS_LOG     3	    /* a0: 1 begins to log traps anew, 0 ends it */
+#define CENSUS_ENTRY   4 /* a0: number; value: an entry of the log, error: there is none */
+
+/* An entry: the instruction, the cause, whether the guest's user trapped, what the monitor did. */
+#define CENSUS_MAKE_ENTRY(insn, cause, is_interrupt, user, action)                          \
+	((u32)(insn) | (u64)(cause) << 32 | (u64)(is_interrupt) << 39 | (u64)(user) << 40 | \
+	 (u64)(u8)(action) << 48)
+#define CENSUS_ENTRY_INSN(entry)      ((u32)(entry))
+#define CENSUS_ENTRY_CAUSE(entry)     ((entry) >> 32 & 0x7f)
+#define CENSUS_ENTRY_INTERRUPT(entry) ((entry) >> 39 & 1)
+#define CENSUS_ENTRY_USER(entry)      ((entry) >> 40 & 1)
+#define CENSUS_ENTRY_ACTION(entry)    ((char)((entry) >> 48))
 
 static inline bool census_is_monitor(void)
 {

@@ -6,6 +6,8 @@
  * bootargs: the name of one operation, `none`, or nothing for all. Output, for operations.py:
  *	op NAME COUNT TICKS EXITS   hexadecimal, of fixed width: a character is an exit for some
  *	x NAME CAUSE COUNT          under the monitor: its traps by cause
+ *	e NAME MODE CAUSE ACTION INSTRUCTION
+ *				    and of one operation more, each trap in its order
  */
 #include "census_call.h"
 #include "console.h"
@@ -14,7 +16,7 @@
 #include "paging.h"
 #include "string.h"
 
-#define COUNT	    1000
+#define MANY	    1000
 #define USER_VA	    0x100000000UL
 #define TOUCHED_VA  0x140000000UL
 #define SWITCHED_VA 0x180000000UL
@@ -23,6 +25,7 @@
 #define NEVER	    (~0UL)
 #define SYS_NULL    0
 #define CAUSES	    40
+#define INTERRUPTS  24 /* interrupts are counted behind so many exceptions */
 #define NAME_WIDTH  16
 
 extern const char kernel_vector[], user_page[], user_calls[], user_touches[];
@@ -35,6 +38,7 @@ static u64 *roots[2];  /* two address spaces */
 static u64 *frames[2]; /* what SWITCHED_VA leads to in each of them */
 static volatile u64 ticked;
 static bool by_sstc;
+static u64 repeat = MANY; /* how often an operation is done */
 
 static void die(const char *why)
 {
@@ -87,14 +91,15 @@ static u64 at(u64 va)
 
 static void do_syscalls(void)
 {
-	user_enter(USER_VA + (user_calls - user_page), COUNT, 0);
+	user_enter(USER_VA + (user_calls - user_page), repeat, 0);
 }
 
 static void do_context_switches(void)
 {
+	const u64 times = repeat;
 	u64 satps[2] = { paging_satp(roots[0]), paging_satp(roots[1]) };
 
-	for (unsigned i = 1; i <= COUNT; i++) {
+	for (unsigned i = 1; i <= times; i++) {
 		csr_write(satp, satps[i & 1]);
 		sfence_vma();
 		if (at(SWITCHED_VA) != (i & 1))
@@ -104,9 +109,10 @@ static void do_context_switches(void)
 
 static void do_pte_updates(void)
 {
+	const u64 times = repeat;
 	u64 *pte = paging_entry(roots[0], SWITCHED_VA, 0);
 
-	for (unsigned i = 1; i <= COUNT; i++) {
+	for (unsigned i = 1; i <= times; i++) {
 		*pte = (u64)frames[i & 1] >> 2 | PTE_KERNEL;
 		fence_page(SWITCHED_VA);
 		if (at(SWITCHED_VA) != (i & 1))
@@ -116,15 +122,19 @@ static void do_pte_updates(void)
 
 static void do_page_faults(void)
 {
-	user_enter(USER_VA + (user_touches - user_page), COUNT, TOUCHED_VA);
+	/* Once more, when it has touched many: the page behind them. */
+	u64 first = repeat == MANY ? 0 : MANY;
+
+	user_enter(USER_VA + (user_touches - user_page), repeat, TOUCHED_VA + first * PAGE_SIZE);
 }
 
 static void do_ticks(void)
 {
+	const u64 times = repeat;
 	ticked = 0;
 	set_timer(NEVER);
 	csr_write(sie, SIP_STIP);
-	for (unsigned i = 1; i <= COUNT; i++) {
+	for (unsigned i = 1; i <= times; i++) {
 		set_timer(rdtime() + AHEAD);
 		csr_set(sstatus, SSTATUS_SIE);
 		while (ticked != i)
@@ -148,13 +158,15 @@ static void do_sstc_ticks(void)
 
 static void do_device_reads(void)
 {
-	for (unsigned i = 0; i < COUNT; i++)
+	const u64 times = repeat;
+	for (unsigned i = 0; i < times; i++)
 		(void)*UART_LSR;
 }
 
 static void do_hypercalls(void)
 {
-	for (unsigned i = 0; i < COUNT; i++)
+	const u64 times = repeat;
+	for (unsigned i = 0; i < times; i++)
 		sbi_call0(SBI_EXT_BASE, SBI_BASE_GET_SPEC_VERSION);
 }
 
@@ -191,7 +203,7 @@ static void prepare(void)
 		paging_map(roots[i], USER_VA, (u64)user_page, PTE_USER, 0);
 		paging_map(roots[i], SWITCHED_VA, (u64)frames[i], PTE_KERNEL, 0);
 	}
-	for (unsigned i = 0; i <= COUNT; i += 512)
+	for (unsigned i = 0; i <= MANY; i += 512)
 		paging_entry(roots[0], TOUCHED_VA + i * PAGE_SIZE, 0);
 	csr_write(sie, 0);
 	csr_write(sscratch, 0);
@@ -221,12 +233,32 @@ static void report(const struct operation *operation, u64 ticks, const u64 befor
 	print("op %s", operation->name);
 	for (u64 i = strlen(operation->name); i < NAME_WIDTH; i++)
 		print(" ");
-	print("%08x %016lx %016lx\n", operation->run == do_nothing ? 0 : COUNT, ticks, exits);
+	print("%08lx %016lx %016lx\n", operation->run == do_nothing ? 0UL : repeat, ticks, exits);
 	for (u64 cause = 0; cause < CAUSES; cause++) {
 		u64 count = after[cause] - before[cause] - of_reading(cause) * (after[cause] != 0);
 
 		if (count)
 			print("x %s %lu %lu\n", operation->name, cause, count);
+	}
+}
+
+/* The operation once more, with the monitor's log of it. */
+static void show_log(const struct operation *operation)
+{
+	repeat = 1;
+	sbi_call1(CENSUS_EXT, CENSUS_LOG, 1);
+	operation->run();
+	sbi_call1(CENSUS_EXT, CENSUS_LOG, 0);
+	repeat = MANY;
+	for (u64 i = 0;; i++) {
+		struct sbiret ret = sbi_call1(CENSUS_EXT, CENSUS_ENTRY, i);
+		u64 entry = (u64)ret.value;
+
+		if (ret.error)
+			return;
+		print("e %s %c %lu %c %x\n", operation->name, CENSUS_ENTRY_USER(entry) ? 'U' : 'S',
+		      CENSUS_ENTRY_CAUSE(entry) + CENSUS_ENTRY_INTERRUPT(entry) * INTERRUPTS,
+		      CENSUS_ENTRY_ACTION(entry), CENSUS_ENTRY_INSN(entry));
 	}
 }
 
@@ -250,6 +282,9 @@ static void run(const struct operation *operation)
 		read_counts(after);
 	paging_use(paging_satp(roots[0]));
 	report(operation, start, before, after);
+	if (is_counted)
+		show_log(operation);
+	paging_use(paging_satp(roots[0]));
 }
 
 void guest_main(void)
