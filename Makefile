@@ -11,6 +11,7 @@
 # make debian      a disk image with an installed Debian: build/guest/debian.img (docs/debian.md)
 # make compare-x86 what trap and emulate makes of x86: docs/compare-x86.md
 # make trace-boot  traces of a boot, and pictures, for the report (docs/trace.md)
+# make report      the evidence as one HTML page: build/report/index.html (docs/report.md)
 # make qemu10      obtains QEMU 10
 # make lint        formatting, warnings with both compilers, headers, include directions, docs
 # make clean       removes build/
@@ -131,10 +132,12 @@ unit: $(UNIT_PROGRAMS)
 include tests/fuzz/fuzz.mk
 
 include compare/compare.mk
+include tools/report/report.mk
 
 # Quick ones first: a mistake shows early.
 FAST_TESTS = $(sort $(UNIT_PROGRAMS) $(FUZZ_PROGRAMS)) $(sort $(wildcard tests/launcher/*.t \
-	tests/guest/*/*.t tests/vms/*.t tests/trace/*.t tests/compare/*.t) tests/monitor/script.t tests/monitor/ctl.t tests/census/census.t)
+	tests/guest/*/*.t tests/vms/*.t tests/trace/*.t tests/compare/*.t) tests/monitor/script.t \
+	tests/monitor/ctl.t tests/census/census.t tests/report/report.t)
 LINUX_TESTS = $(sort $(wildcard tests/linux/*.t tests/isolation/*.t) tests/monitor/session.t)
 SLOW_TESTS := tests/model/models.t tests/isolation/defences tests/linux/net.t \
 	tests/linux/power-loss.t

@@ -67,10 +67,12 @@ arguments: "packages" and "images".
 SETUP_END = """\
 what:
   packages         host packages to build and run: QEMU, OpenSBI, dtc, a RISC-V compiler
-  test-packages    those, and what the tests need: cmocka, clang-format, prove, pexpect, QEMU for x86
-  extra-packages   those, and what make test-slow and make bench need: spin, gnuplot, iperf3
+  test-packages    those, and what the tests need: cmocka, clang-format, prove, pexpect,
+                   QEMU for x86, Chromium, gnuplot
+  extra-packages   those, and what make test-slow and make bench need: spin, iperf3
   debian-packages  those of "packages", and what make debian needs: fakeroot, e2fsprogs
   x86-packages     what make compare-x86 needs: QEMU for x86, a compiler for x86
+  report-packages  those of "packages", and what make report needs: gnuplot
   images           Debian's RISC-V kernel and busybox into the cache; build/guest/Image and
                    build/guest/initramfs.cpio.gz
   qemu10           QEMU 10 and its OpenSBI from bookworm-backports into the cache, for the tests
@@ -252,7 +254,7 @@ def _add_setup(verbs):
                              epilog=SETUP_END)
     setup.add_argument("what", nargs="*", metavar="WHAT",
                        help="packages, test-packages, extra-packages, debian-packages, "
-                       "x86-packages, images, qemu10")
+                       "x86-packages, report-packages, images, qemu10")
     setup.add_argument("--refresh", action="store_true",
                        help="get images or QEMU 10 again although the cache has them")
     setup.add_argument("--print-cache", action="store_true", help="print the cache's path")

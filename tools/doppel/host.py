@@ -11,6 +11,7 @@ import subprocess
 from . import apt, qemu
 
 SBIN = ":/usr/sbin:/sbin"    # where it is not in everybody's PATH
+CHROMIUMS = ("chromium-headless-shell", "chromium")
 RISCV_COMPILERS = ("riscv64-unknown-elf-gcc", "riscv64-linux-gnu-gcc")
 
 
@@ -88,11 +89,18 @@ def _pexpect():
     return found.origin if found else _file("/usr/lib/python3/dist-packages/pexpect/__init__.py")()
 
 
+def _chromium():
+    """The program that draws to no screen, or the whole browser, which can do that too."""
+    return next(filter(None, map(shutil.which, CHROMIUMS)), None)
+
+
 def _qemu_packages():
     # Debian 13 moved the RISC-V emulator to a package of its own.
     return ["qemu-system-riscv" if apt.is_known("qemu-system-riscv") else "qemu-system-misc"]
 
 
+GNUPLOT = Need("gnuplot", lambda: ["gnuplot-nox"], _program("gnuplot"),
+               "make report, make bench: charts")
 RUN = (
     Need("make", lambda: ["make"], _program("make"), "build"),
     Need("RISC-V compiler", lambda: ["clang", "lld"] if os.environ.get("LLVM")
@@ -115,13 +123,15 @@ TEST = RUN + X86[1:] + (
     Need("prove", lambda: ["perl"], _prove, "run the tests"),
     Need("pexpect", lambda: ["python3-pexpect"], _pexpect, "tests of the monitor"),
     Need("clang-format", lambda: ["clang-format"], _program("clang-format"), "make lint"),
+    Need("Chromium", lambda: ["chromium-headless-shell"], _chromium, "tests of the report"),
+    GNUPLOT,
 )
 EXTRA = TEST + (
     Need("spin", lambda: ["spin"], _program("spin"), "make test-slow: the models"),
     Need("libFuzzer", lambda: ["clang"], _program("clang"), "make fuzz"),
-    Need("gnuplot", lambda: ["gnuplot-nox"], _program("gnuplot"), "make bench: the plot"),
     Need("iperf3", lambda: ["iperf3"], _program("iperf3"), "make bench: networks"),
 )
+REPORT = RUN + (GNUPLOT,)
 DEBIAN = RUN + (
     Need("fakeroot", lambda: ["fakeroot"], _program("fakeroot"), "make debian"),
     Need("mke2fs with -d", lambda: ["e2fsprogs"], _program("mke2fs", SBIN), "make debian"),

@@ -31,6 +31,7 @@ def run(options):
              "extra-packages": lambda: install(host.EXTRA),
              "debian-packages": lambda: install(host.DEBIAN),
              "x86-packages": lambda: install(host.X86),
+             "report-packages": lambda: install(host.REPORT),
              "images": lambda: make_images(options.refresh),
              "qemu10": lambda: get_qemu10(options.refresh)}
     wanted = options.what or ["packages", "images"]
