@@ -7,6 +7,7 @@ import json
 import os
 import select
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -14,7 +15,8 @@ import time
 PROGRAMS = ("chromium-headless-shell", "chromium")
 OPTIONS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
            "--no-first-run", "--disable-extensions", "--disable-background-networking",
-           "--remote-debugging-pipe", "about:blank")
+           # Tests follow more links in a second than somebody who reads.
+           "--disable-ipc-flooding-protection", "--remote-debugging-pipe", "about:blank")
 PATIENCE = 120                  # seconds for one answer: a busy machine is slow, not broken
 # Chromium reads commands from descriptor 3 and answers on 4.
 START = 'exec "${@:3}" 3<&"$1" 4>&"$2"'
@@ -31,7 +33,8 @@ class Browser:
         program = next(filter(None, map(shutil.which, PROGRAMS)), None)
         if not program:
             raise Failed("there is no Chromium: run ./doppel setup test-packages")
-        self.profile = tempfile.TemporaryDirectory(prefix="doppel-browser-")
+        self.profile = tempfile.TemporaryDirectory(prefix="doppel-browser-",
+                                                   ignore_cleanup_errors=True)
         commands, self.commands = high_pipe()
         self.answers, answers = high_pipe()
         self.log = open(os.path.join(self.profile.name, "stderr"), "w+b")
@@ -39,7 +42,7 @@ class Browser:
             ["bash", "-c", START, "bash", str(commands), str(answers), program,
              "--user-data-dir=" + self.profile.name, *OPTIONS],
             pass_fds=(commands, answers), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=self.log, env=dict(os.environ, HOME=self.profile.name))
+            stderr=self.log, start_new_session=True, env=dict(os.environ, HOME=self.profile.name))
         os.close(commands)
         os.close(answers)
         self.number = 0
@@ -55,7 +58,7 @@ class Browser:
         return self
 
     def __exit__(self, *_):
-        self.process.kill()
+        os.killpg(self.process.pid, signal.SIGKILL)      # its helpers as well
         self.process.wait()
         for descriptor in (self.commands, self.answers):
             os.close(descriptor)

@@ -36,17 +36,24 @@ OVERFLOWS = """(() => {
 		.concat(page > wide ? ['the page: ' + page] : []);
 })()"""
 
-# Texts whose colour is too near to that behind them: less than 4.5 to 1 (WCAG 2.1, 1.4.3).
+# Texts whose colour is too near to that behind them: less than 4.5 to 1 (WCAG 2.1, 1.4.3); of legends'
+# marks, which are no texts, 3 to 1 (1.4.11).
 FAINT = """(() => {
 	const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+	const known = new Map();
 	function rgba(colour) {
+		if (!known.has(colour))
+			known.set(colour, draw(colour));
+		return known.get(colour);
+	}
+	function draw(colour) {
 		canvas.clearRect(0, 0, 1, 1);
 		canvas.fillStyle = colour;
 		canvas.fillRect(0, 0, 1, 1);
-		return canvas.getImageData(0, 0, 1, 1).data;
+		return [...canvas.getImageData(0, 0, 1, 1).data];
 	}
 	function light(colour) {
-		const [r, g, b] = [...rgba(colour)].slice(0, 3).map((part) => part / 255)
+		const [r, g, b] = rgba(colour).slice(0, 3).map((part) => part / 255)
 			.map((part) => part <= 0.03928 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
 		return 0.2126 * r + 0.7152 * g + 0.0722 * b;
 	}
@@ -66,7 +73,7 @@ FAINT = """(() => {
 		const [a, b] = [light(one.namespaceURI.endsWith('svg') ? style.fill : style.color),
 			light(behind(one))].sort((x, y) => y - x);
 		looked_at++;
-		if ((a + 0.05) / (b + 0.05) < 4.5)
+		if ((a + 0.05) / (b + 0.05) < (one.className === 'glyph' ? 3 : 4.5))
 			found.add(one.tagName + '.' + one.getAttribute('class') + ': ' + one.textContent.slice(0, 40));
 	}
 	return {looked_at, found: [...found]};

@@ -5,9 +5,10 @@ from collections import Counter
 
 from . import chart
 from .chart import Series
-from .markup import Figure, esc, missing, paragraph, section, table
+from .markup import Figure, element, esc, missing, paragraph, section, table
 
 FILE = "trace-boot.csv"
+SUMMARY = "trace-boot.json"     # of the same trace: how many were lost, and what exits were for
 COMMAND = "make trace-boot"
 LARGEST = 6                     # causes with a colour of their own; the others share one
 TONES = (8, 9, 10, 11, 12, 13)
@@ -18,6 +19,7 @@ class Boot:
     def __init__(self, data):
         self.rows = [(int(row["ms"]), row["cause"], int(row["exits"]))
                      for row in data.rows(FILE, "ms", "cause", "exits")]
+        self.summary = data.json(SUMMARY) or {}
         self.figures = []
 
     def html(self, number):
@@ -27,14 +29,18 @@ class Boot:
         totals = Counter()
         for _, cause, exits in self.rows:
             totals[cause] += exits
-        figures = [Figure("boot-exits", "Exits of a boot over time, by cause", COMMAND, [FILE]),
-                   Figure("boot-causes", "Exits of a boot, by cause", COMMAND, [FILE])]
-        self.figures += figures
-        return section(number, "boot", title,
-                       paragraph("Each exit of the default Linux guest, from its first instruction to its "
-                                 "shell, as the trace recorded it: %d in %.1f seconds of the guest's time."
-                                 % (sum(totals.values()), self.end() / 1000)),
-                       figures[0].html(self.picture(totals)), figures[1].html(self.table(totals)))
+        figure = Figure("boot-exits", "Exits of a boot over time, by cause", COMMAND, [FILE])
+        self.figures.append(figure)
+        return section(number, "boot", title, paragraph(self.introduction(totals)),
+                       figure.html(self.picture(totals)), self.causes(totals), self.kinds())
+
+    def introduction(self, totals):
+        words = "Each exit of the default Linux guest, from its first instruction to the end of the trace: " \
+                "%d in %.1f seconds of the guest's time. The steps are of %d ms." \
+                % (sum(totals.values()), self.end() / 1000, self.width())
+        if "lost" in self.summary:
+            words += " The trace says itself how much of it is missing: %d exits." % self.summary["lost"]
+        return words
 
     def width(self):
         """Of a bin, in ms."""
@@ -46,8 +52,7 @@ class Boot:
 
     def picture(self, totals):
         largest = [cause for cause, _ in totals.most_common(LARGEST)]
-        begin = min(ms for ms, _, _ in self.rows)
-        bins = range(begin, self.end(), self.width())
+        bins = range(0, self.end(), self.width())
         series = [Series(cause, tone, self.in_bins(bins, lambda one, cause=cause: one == cause))
                   for cause, tone in zip(largest, TONES)]
         if len(totals) > len(largest):
@@ -65,8 +70,25 @@ class Boot:
                 sums[(ms - bins.start) // bins.step] += exits
         return sums
 
-    def table(self, totals):
+    def causes(self, totals):
         everything = sum(totals.values()) or 1
         rows = [[esc(cause), str(exits), "%.1f %%" % (100 * exits / everything)]
                 for cause, exits in totals.most_common()]
-        return table("Exits of a boot by cause", ("cause", "exits", "of all"), rows, numbers=(1, 2))
+        figure = Figure("boot-causes", "Exits of a boot, by cause", COMMAND, [FILE])
+        self.figures.append(figure)
+        return figure.html(table("Exits of a boot by cause", ("cause", "exits", "of all"), rows,
+                                 numbers=(1, 2)))
+
+    def kinds(self):
+        """What the guest wanted, as far as the summary tells. How long it took is not shown: that is
+        the emulator's time."""
+        rows = [[esc(kind["kind"]), esc(kind["cause"]), str(kind["exits"])]
+                for kind in self.summary.get("kinds", [])]
+        if not rows:
+            return ""
+        figure = Figure("boot-kinds", "Exits of a boot, by what they were for", COMMAND, [SUMMARY])
+        self.figures.append(figure)
+        shown = table("Exits of a boot by what they were for", ("what", "cause", "exits"), rows,
+                      numbers=(2,))
+        return element("details", element("summary", "What the exits were for, %d kinds" % len(rows)),
+                       figure.html(shown))

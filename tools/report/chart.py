@@ -76,8 +76,10 @@ def quote(text):
 
 
 def number(value):
-    """As a reader wants it: at most three digits behind the point, none that are nothing."""
-    return ("%.3f" % value).rstrip("0").rstrip(".")
+    """As a reader wants it: at most three digits behind the point, one of large numbers, none that
+    are nothing."""
+    text = "%.*f" % (1 if value >= 100 else 3, value)
+    return text.rstrip("0").rstrip(".")
 
 
 def head(width, height, left):
@@ -162,9 +164,9 @@ def stack(ident, title, description, seconds, width_of_bin, series, axes):
 
     def script(width, left):
         lines = [head(width, 340 if width > 500 else 280, 62 if width > 500 else 50),
-                 "set grid ytics lt 1 lc %s lw 1" % colour(GRID), "unset grid", "set grid ytics",
+                 "unset grid", "set grid ytics lt 1 lc %s lw 1" % colour(GRID),
                  'set xlabel %s textcolor %s' % (quote(axes[0]), colour(INK)),
-                 'set ylabel %s textcolor %s offset 1,0' % (quote(axes[1]), colour(INK)),
+                 'set ylabel %s textcolor %s offset 1,0' % (quote(axes[1]), colour(INK)) if width > 500 else "",
                  "set xrange [%g:%g]" % (seconds[0], seconds[-1] + width_of_bin),
                  "set yrange [0:*]", "set rmargin 2", "set style fill solid 1.0 noborder"]
         plots = []

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The section on operations: exits and instructions for each, by architecture."""
 
+import re
+
 from . import chart
 from .chart import Series, number
-from .markup import Figure, element, esc, missing, paragraph, section, table
+from .markup import Figure, element, esc, missing, paragraph, section, subsection, table
 
 NEEDED = ("engine", "emulator", "operation", "count", "exits", "instructions", "detail")
 ENGINES = {                     # the order of columns, the names, the tones of the charts
@@ -26,6 +28,11 @@ OPERATIONS = {
     "hypercall": "a call to the monitor that does nothing",
 }
 COMMANDS = {"riscv": "make census", "x86": "make compare-x86"}
+
+
+def short(emulator):
+    """Without what all have in common."""
+    return re.sub(r"^qemu-system-\S+ ", "qemu-", emulator)
 
 
 class Operations:
@@ -56,7 +63,7 @@ class Operations:
             "emulator's clock: counts are the same in each run. Times of an emulator would say nothing "
             "about hardware, and are not shown.")] + absent
         if self.rows:
-            parts += [self.exits(), self.causes(), self.instructions(), self.cost()]
+            parts += [self.exits(), self.instructions(), self.cost()]
         return section(place, "operations", title, *parts)
 
     def command(self):
@@ -86,14 +93,16 @@ class Operations:
         return int(row[column]) / int(row["count"]) if row and row[column] else None
 
     def over_bare(self, key, operation):
-        """Instructions that an exit costs: what an operation takes more than on the bare machine,
-        for each of its exits."""
+        """Instructions that an exit costs: what an operation takes more than on the bare machine, for
+        each of its exits. A hypercall is nothing but its exit, and a bare machine has none, or one to
+        its firmware: it is taken whole. None where there are no exits to speak of, or where the bare
+        machine's own way takes more."""
         bare = BARE[key[0].split("-")[0]], key[1]
         spent, exits = self.each(key, operation, "instructions"), self.each(key, operation, "exits")
         if bare not in self.totals or spent is None or not exits or exits < 0.5:
             return None
-        without = self.each(bare, operation, "instructions")
-        return None if without is None else (spent - without) / exits
+        without = 0 if operation == "hypercall" else self.each(bare, operation, "instructions")
+        return (spent - without) / exits if without is not None and spent > without else None
 
     # The figures
 
@@ -104,8 +113,9 @@ class Operations:
                              series, "exits")
         shown = self.table("Exits for one operation", self.machines(bare=False),
                            lambda key, name: self.each(key, name, "exits"))
-        return self.figure("exits", "Exits for one operation").html(picture) + \
-            self.figure("exits-table", "Exits, all emulators").html(shown)
+        return subsection("exits", "Exits", self.figure(
+            "exits-each", "Exits for one operation").html(picture), self.figure(
+                "exits-table", "Exits for one operation, all emulators").html(shown), self.causes())
 
     def instructions(self):
         def value(key, name):
@@ -116,8 +126,9 @@ class Operations:
                              "Points on a logarithmic axis; the table below has the numbers.",
                              self.operations, series, "instructions, logarithmic")
         shown = self.table("Instructions for one operation", self.machines(), value)
-        return self.figure("instructions-each", "Instructions for one operation").html(picture) + \
-            self.figure("instructions-table", "Instructions, all emulators").html(shown)
+        return subsection("executed", "Instructions", self.figure(
+            "instructions-each", "Instructions for one operation").html(picture), self.figure(
+                "instructions-table", "Instructions for one operation, all emulators").html(shown))
 
     def cost(self):
         """Without rows that have no exits."""
@@ -129,9 +140,12 @@ class Operations:
         picture = chart.dots("chart-cost", "Instructions for each exit",
                              "Points on a logarithmic axis.", self.operations, series,
                              "instructions, logarithmic")
-        words = paragraph("What an operation takes more than on the bare machine, divided by its exits. "
-                          "Operations without exits have no point.")
-        return words + self.figure("exit-cost", "Instructions for one exit").html(picture)
+        words = paragraph("What an operation takes more than on the bare machine, divided by its exits; of a "
+                          "hypercall, all that it takes. There is no value where there are no exits, or where "
+                          "the bare machine takes longer: its timer is set by a call to the firmware.")
+        shown = self.table("Instructions for one exit", keys, self.over_bare)
+        return subsection("cost", "Instructions for one exit", words, self.figure(
+            "exit-cost", "Instructions for one exit").html(picture, shown))
 
     def series(self, keys, value):
         return [Series(ENGINES.get(engine, (engine, 7))[0], ENGINES.get(engine, (engine, 7))[1],
@@ -139,7 +153,7 @@ class Operations:
                 for engine, emulator in keys]
 
     def table(self, caption, keys, value):
-        heads = ["operation"] + ["%s (%s)" % (ENGINES.get(engine, (engine,))[0], emulator)
+        heads = ["operation"] + ["%s (%s)" % (ENGINES.get(engine, (engine,))[0], short(emulator))
                                  for engine, emulator in keys]
         rows = []
         for name in self.operations:

@@ -8,6 +8,7 @@ from .markup import Figure, element, missing, paragraph, scroll, section, slug
 
 COMMAND = "make trace-boot"
 PATTERNS = ("sequence*.svg", "walk*.svg")
+ORDER = ("syscall", "page-fault", "timer-tick", "device-access")     # as textbooks go on
 
 
 class Pictures:
@@ -22,18 +23,31 @@ class Pictures:
             "is not asked.")]
         for pattern, words in zip(PATTERNS, ("Sequence diagrams are missing.",
                                              "The walk of both stages is missing.")):
-            names = self.data.names(pattern)
+            names = sorted(self.data.names(pattern), key=place)
             parts += [self.picture(name) for name in names] or [missing(words, COMMAND)]
         return section(number, "pictures", "Sequences, and the two-stage walk", *parts)
 
     def picture(self, name):
-        ident = "picture-" + slug(name.rpartition(".")[0])
+        stem = name.rpartition(".")[0]
+        ident = "picture-" + slug(stem)
         text = self.data.text(name)
-        title = title_of(text) or name.rpartition(".")[0]
-        figure = Figure(slug(name.rpartition(".")[0]), title, COMMAND, [name])
+        title = title_of(text) or stem
+        if title in (figure.title for figure in self.figures):
+            title += " (%s)" % stem
+        figure = Figure(slug(stem), title, COMMAND, [name])
         self.figures.append(figure)
-        drawing = element("div", svg.inline(text, ident, title), class_="drawing")
-        return figure.html(scroll(title, drawing))
+        inner = svg.inline(text, ident, title, self.description(name))
+        return figure.html(scroll(title, element("div", inner, class_="drawing")))
+
+    def description(self, name):
+        """The steps of a sequence in words, from the file that has them beside the picture."""
+        told = self.data.json(name.rpartition(".")[0] + ".json") or {}
+        return " ".join("%s to %s: %s." % (step["source"], step["target"], step["text"])
+                        for step in told.get("steps", []))
+
+
+def place(name):
+    return next((number for number, kind in enumerate(ORDER) if kind in name), len(ORDER)), len(name)
 
 
 def title_of(text):

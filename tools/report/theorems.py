@@ -12,7 +12,7 @@ from .markup import (Figure, element, esc, link, missing, paragraph, section, sl
 
 VERDICTS = "verdicts.json"
 SIDES = ("demanded", "observed")
-SIDE_NAMES = {"demanded": "by the specification", "observed": "as observed"}
+SIDE_NAMES = {"demanded": "specification", "observed": "observed"}
 MAX_OPEN = 6                    # exceptions, from which on they are folded
 
 INTRODUCTION = (
@@ -53,7 +53,7 @@ class Theorems:
                 if name in claims for side in SIDES]
 
     def overview(self, names):
-        heads = ["claim"] + ["%s, %s" % (emulator, SIDE_NAMES[side])
+        heads = ["claim"] + ["%s: %s" % (emulator, SIDE_NAMES[side])
                              for emulator, side, _ in self.sides(names[0])]
         rows = [[link("#" + slug(name), esc(name))] +
                 [answer(verdict["holds"]) for _, _, verdict in self.sides(name)] for name in names]
@@ -65,7 +65,7 @@ class Theorems:
         text = next(iter(claims.values()))["claim"]
         sides = self.sides(name)
         keys = list(dict.fromkeys(key for _, _, verdict in sides for key in verdict))
-        heads = [""] + ["%s, %s" % (emulator, SIDE_NAMES[side]) for emulator, side, _ in sides]
+        heads = [""] + ["%s: %s" % (emulator, SIDE_NAMES[side]) for emulator, side, _ in sides]
         rows = [["instructions looked at"] +
                 [esc(str(claims[emulator]["instructions"])) for emulator, _, _ in sides]]
         for key in keys:
@@ -73,7 +73,7 @@ class Theorems:
                                       for emulator, side, verdict in sides])
         return subsection(slug(name), name[0].upper() + name[1:],
                           paragraph(element("q", esc(text))),
-                          table(name, heads, rows, numbers=range(1, len(heads))),
+                          table("What decides it", heads, rows, numbers=range(1, len(heads))),
                           self.exceptions(sides))
 
     def value(self, name, emulator, side, key, value):
@@ -102,7 +102,7 @@ class Theorems:
         if not found:
             return ""
         rows = [self.exception(key, where) for key, where in found.items()]
-        shown = table("Exceptions: sensitive, and not made to trap by any gate that was tried",
+        shown = table("Exceptions: sensitive, and no gate that was tried makes them trap",
                       ("row of the census", "it does", "where", "sections", "note"), rows)
         if len(rows) <= MAX_OPEN:
             return shown

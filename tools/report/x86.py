@@ -2,7 +2,8 @@
 """The section on x86: the same questions, asked of ring 3, of bare metal and of guests under SVM."""
 
 from .filtertable import FilterTable, address
-from .markup import Figure, esc, link, missing, paragraph, section, slug, table
+from .markup import Figure, element, esc, link, missing, paragraph, section, slug, table
+from .theorems import reference
 
 NEEDED = ("item", "section", "class", "where", "mode", "demanded", "manual", "observed", "verdict")
 COLUMNS = [("where", "where"), ("mode", "mode"), ("item", "item"), ("class", "class"),
@@ -21,6 +22,11 @@ ABSENT = {
 # in a guest, where all are.
 BELOW = "cpl3"
 VIRTUAL = "svm"
+SPECIAL = ("-closed", "-iopl3")        # modes that have some of the instructions only
+
+
+def which(items):
+    return element("div", esc(", ".join(dict.fromkeys(items))), class_="wide-text")
 
 
 class X86:
@@ -56,8 +62,9 @@ class X86:
                           "a copy of the guest's own. On x86 a hypervisor cannot see those: this is what "
                           "kept it from being virtualized by trapping and emulating. Rows of RISC-V count "
                           "what traps behind a gate as trapping; those marked literally ask more than the "
-                          "theorem needs (see above).")
-        heads = ("machine", "mode", "sensitive", "trap, or the guest's own", "neither")
+                          "theorem needs (see above). Modes in which a hardware switch closes or opens some "
+                          "(UMIP, TSD, IOPL 3) are in the table of all rows.")
+        heads = ("machine", "mode", "sensitive", "trap, or the guest's own", "neither", "which")
         return words + figure.html(table("Sensitive instructions, x86 and RISC-V", heads, rows,
                                          numbers=(2, 3, 4)))
 
@@ -65,7 +72,7 @@ class X86:
         groups = {}
         for place, row in enumerate(self.rows):
             concerned = row["mode"].startswith(BELOW) or row["where"].startswith(VIRTUAL)
-            if row["class"] != "innocuous" and concerned:
+            if row["class"] != "innocuous" and concerned and not row["mode"].endswith(SPECIAL):
                 groups.setdefault((row["where"], row["mode"]), []).append(place)
         return [self.x86_row(where, mode, places) for (where, mode), places in groups.items()]
 
@@ -75,7 +82,8 @@ class X86:
         self.sets[ident] = holes
         return [link(address("x86-instructions", where=where, mode=mode), esc("x86: " + where)),
                 esc(mode), str(len(places)), str(len(places) - len(holes)),
-                link(address("x86-instructions", set=ident), str(len(holes))) if holes else "0"]
+                link(address("x86-instructions", set=ident), str(len(holes))) if holes else "0",
+                which(self.rows[place]["item"] for place in holes)]
 
     def riscv_rows(self):
         rows = []
@@ -87,7 +95,8 @@ class X86:
                         link("#" + slug(name), esc("RISC-V: %s, %s" % (emulator, name))),
                         "U" if "base" in name else "VS, VU", str(claim["instructions"]),
                         str(claim["instructions"] - len(found)),
-                        self.theorems.value(name, emulator, "observed", "exceptions", found)])
+                        self.theorems.value(name, emulator, "observed", "exceptions", found),
+                        which(reference(row).partition(": ")[2] for row in found)])
         return rows
 
     def table(self):
