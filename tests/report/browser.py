@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""A headless Chromium, told what to do by the DevTools protocol over two pipes: no port, no library."""
+"""A headless Chromium, told what to do by the DevTools protocol over two pipes: no library."""
 
 import base64
 import fcntl
@@ -13,8 +13,9 @@ import tempfile
 import time
 
 PROGRAMS = ("chromium-headless-shell", "chromium")
-OPTIONS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
-           "--no-first-run", "--disable-extensions", "--disable-background-networking",
+OPTIONS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+           "--hide-scrollbars", "--no-first-run", "--disable-extensions",
+           "--disable-background-networking",
            # Tests follow more links in a second than somebody who reads.
            "--disable-ipc-flooding-protection", "--remote-debugging-pipe", "about:blank")
 PATIENCE = 120                  # seconds for one answer: a busy machine is slow, not broken
@@ -132,7 +133,8 @@ class Browser:
 
     def run(self, script):
         """The value of a JavaScript expression, as JSON has it."""
-        result = self.ask("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
+        result = self.ask("Runtime.evaluate", expression=script, returnByValue=True,
+                          awaitPromise=True)
         if "exceptionDetails" in result:
             details = result["exceptionDetails"]
             raise Failed(details.get("exception", {}).get("description") or details["text"])
@@ -161,7 +163,8 @@ class Browser:
         whole = self.ask("Page.getLayoutMetrics")["cssContentSize"]
         clip = {"x": 0, "y": top, "width": whole["width"], "scale": 1,
                 "height": min(height or whole["height"], whole["height"] - top)}
-        got = self.ask("Page.captureScreenshot", format="png", clip=clip, captureBeyondViewport=True)
+        got = self.ask("Page.captureScreenshot", format="png", clip=clip,
+                       captureBeyondViewport=True)
         with open(path, "wb") as file:
             file.write(base64.b64decode(got["data"]))
 

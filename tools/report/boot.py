@@ -35,11 +35,11 @@ class Boot:
                        figure.html(self.picture(totals)), self.causes(totals), self.kinds())
 
     def introduction(self, totals):
-        words = "Each exit of the default Linux guest, from its first instruction to the end of the trace: " \
-                "%d in %.1f seconds of the guest's time. The steps are of %d ms." \
-                % (sum(totals.values()), self.end() / 1000, self.width())
+        words = ("Each exit of the default Linux guest, from its first instruction to the end of "
+                 "the trace: %d in %.1f seconds of the guest's time. The steps are of %d ms."
+                 % (sum(totals.values()), self.end() / 1000, self.width()))
         if "lost" in self.summary:
-            words += " The trace says itself how much of it is missing: %d exits." % self.summary["lost"]
+            words += " The trace says itself how much is missing: %d exits." % self.summary["lost"]
         return words
 
     def width(self):
@@ -80,8 +80,8 @@ class Boot:
                                  numbers=(1, 2)))
 
     def kinds(self):
-        """What the guest wanted, as far as the summary tells. How long it took is not shown: that is
-        the emulator's time."""
+        """What the guest wanted, as far as the summary tells. How long it took is not shown: that
+        is the emulator's time."""
         rows = [[esc(kind["kind"]), esc(kind["cause"]), str(kind["exits"])]
                 for kind in self.summary.get("kinds", [])]
         if not rows:
@@ -90,5 +90,5 @@ class Boot:
         self.figures.append(figure)
         shown = table("Exits of a boot by what they were for", ("what", "cause", "exits"), rows,
                       numbers=(2,))
-        return element("details", element("summary", "What the exits were for, %d kinds" % len(rows)),
-                       figure.html(shown))
+        summary = element("summary", "What the exits were for, %d kinds" % len(rows))
+        return element("details", summary, figure.html(shown))

@@ -45,10 +45,11 @@ class Census:
         figure = Figure("census-counts", "Verdicts of the census", "make census", self.names)
         self.figures.append(figure)
         return (paragraph(
-            "Each row is one instruction or access, executed in one mode with one setting of the gates: what "
-            "kind of instruction Popek and Goldberg call it, what the specification demands, what was "
-            "observed. It is executed natively, as a guest of Doppel, in a harness that opens and closes each "
-            "gate, and where there are such rows, de-privileged under a monitor that has no H extension."),
+            "Each row is one instruction or access, executed in one mode with one setting of the "
+            "gates: what kind of instruction Popek and Goldberg call it, what the specification "
+            "demands, what was observed. It is executed natively, as a guest of Doppel, in a "
+            "harness that opens and closes each gate, and where there are such rows, de-privileged "
+            "under a monitor that has no H extension."),
                 figure.html(table("Rows by verdict", ["emulator"] + verdicts, rows,
                                   numbers=range(1, len(verdicts) + 1))))
 
@@ -69,16 +70,16 @@ class Census:
             return subsection("equivalence", "Native and guest", missing(
                 "The comparison of native rows with a guest's is not there.", "make census"))
         counts = Counter(row["verdict"] for row in rows)
-        differ = [[esc(row["item"]), esc(row["emulator"]), esc("%s, %s" % (row["mode"], row["gate"])),
-                   esc(row["native"]), esc(row["guest"]), esc(row["verdict"]),
-                   esc(row.get("note", ""))] for row in rows if row["verdict"] != "same"]
+        differ = [[esc(row.get(key, "")) for key in ("item", "emulator", "mode", "gate", "native",
+                                                     "guest", "verdict", "note")]
+                  for row in rows if row["verdict"] != "same"]
         figure = Figure("equivalence-table", "Native and guest, compared row by row", "make census",
                         names)
         self.figures.append(figure)
         words = ", ".join("%d %s" % (count, verdict) for verdict, count in counts.items())
         return subsection(
             "equivalence", "Native and guest",
-            paragraph("The same program, natively and as a guest of Doppel, must observe the same. Of %d "
-                      "rows: %s. These are not the same:" % (len(rows), esc(words))),
-            figure.html(table("Rows that differ", ("item", "emulator", "mode, gate", "native",
+            paragraph("The same program, natively and as a guest of Doppel, must observe the same. "
+                      "Of %d rows: %s. These are not the same:" % (len(rows), esc(words))),
+            figure.html(table("Rows that differ", ("item", "emulator", "mode", "gate", "native",
                                                    "guest", "verdict", "reason"), differ)))

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Charts, drawn by gnuplot: bars, dots on a logarithmic axis, and stacked steps over time.
 
-Each is drawn twice, for a wide and for a narrow page; the style sheet shows one. gnuplot is told colours
-that stand for names (rgb 1,1,N), which become custom properties of the page: so charts follow its scheme.
+Each is drawn twice, for a wide and for a narrow page; the style sheet shows one. gnuplot is told
+colours that stand for names (rgb 1,1,N), which become custom properties of the page: so charts
+follow its scheme.
 """
 
 import re
@@ -27,7 +28,7 @@ def colour(number):
 
 
 class Series:
-    """name: as shown. tone: the number of its colour in the style sheet. values: numbers or None."""
+    """name: as shown. tone: number of its colour in the style sheet. values: numbers or None."""
 
     def __init__(self, name, tone, values):
         self.name = name
@@ -142,7 +143,8 @@ def dots(ident, title, description, rows, series, axis):
 def row_names(rows, step, lines):
     places = ", ".join("%s %g" % (quote(name), step * row + (lines - 1) / 2)
                        for row, name in enumerate(rows))
-    return "set ytics (%s)\nset yrange [%g:-0.8]" % (places, step * len(rows) - 1 + (step == 1) - .2)
+    end = step * len(rows) - (0.2 if step == 1 else 1.2)
+    return "set ytics (%s)\nset yrange [%g:-0.8]" % (places, end)
 
 
 def block(name, rows):
@@ -166,7 +168,8 @@ def stack(ident, title, description, seconds, width_of_bin, series, axes):
         lines = [head(width, 340 if width > 500 else 280, 62 if width > 500 else 50),
                  "unset grid", "set grid ytics lt 1 lc %s lw 1" % colour(GRID),
                  'set xlabel %s textcolor %s' % (quote(axes[0]), colour(INK)),
-                 'set ylabel %s textcolor %s offset 1,0' % (quote(axes[1]), colour(INK)) if width > 500 else "",
+                 'set ylabel %s textcolor %s offset 1,0'
+                 % (quote(axes[1]) if width > 500 else '""', colour(INK)),
                  "set xrange [%g:%g]" % (seconds[0], seconds[-1] + width_of_bin),
                  "set yrange [0:*]", "set rmargin 2", "set style fill solid 1.0 noborder"]
         plots = []

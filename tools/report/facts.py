@@ -9,6 +9,9 @@ from . import ROOT
 
 KERNEL = os.path.join(ROOT, "build", "guest", "Image")
 X86_EMULATOR = "qemu-system-x86_64"
+# What a kernel prints first: its release, how it was compiled, a number, Debian's version and date.
+BANNER = re.compile(rb"Linux version (\d\S+) [^\n\0]*#\d* [^\n\0]*?"
+                    rb"(\w+ [\d.]+\S* \(\d{4}-\d\d-\d\d\))")
 
 
 def gather():
@@ -41,6 +44,5 @@ def kernel():
             image = file.read()
     except OSError:
         return None
-    match = re.search(rb"Linux version (\d\S+) [^\n\0]*#\d* [^\n\0]*?(\w+ [\d.]+\S* \(\d{4}-\d\d-\d\d\))",
-                      image)
+    match = BANNER.search(image)
     return "Linux %s, %s" % tuple(part.decode() for part in match.groups()) if match else None

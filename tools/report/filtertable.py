@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A table of thousands of rows with filters: its rows as data for page.js, the first ones as HTML.
 
-The data are told by columns, each as the list of its different values and, for each row, the number of its
-value: so ten thousand rows take some hundred kilobytes, and filters compare numbers.
+The data are told by columns, each as the list of its different values and, for each row, the
+number of its value: so ten thousand rows take some hundred kilobytes, and filters compare numbers.
 """
 
 import json
+from urllib.parse import quote
 
 from . import spec
 from .markup import element, esc, link, scroll
@@ -14,9 +15,9 @@ SHOWN = 50                      # rows of a page
 
 
 class FilterTable:
-    """columns: [(key, head)]. selects: keys that get a list of their values. rows: dicts. sets: {name:
-    numbers of rows}, for links to rows that no filter describes. sections: the key whose values are
-    sections of the RISC-V manual."""
+    """columns: [(key, head)]. selects: keys that get a list of their values. rows: dicts. sets:
+    {name: numbers of rows}, for links to rows that no filter describes. sections: the key whose
+    values are sections of the RISC-V manual."""
 
     def __init__(self, ident, caption, columns, selects, rows, sets=None, sections=None, files=()):
         self.ident = ident
@@ -110,6 +111,5 @@ def tone(verdict):
 
 def address(ident, **filters):
     """The link to the rows of a table that have these values."""
-    from urllib.parse import quote
     return "#%s?%s" % (ident, "&".join("%s=%s" % (key, quote(value or "-", safe=""))
                                        for key, value in filters.items()))

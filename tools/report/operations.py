@@ -58,10 +58,10 @@ class Operations:
                   for (arch, command), name in zip(COMMANDS.items(), ("RISC-V", "x86"))
                   if not any(row["engine"].startswith(arch) for row in self.rows)]
         parts = [paragraph(
-            "The same tiny kernel with a user program on each machine. Counted are the exits, and the "
-            "instructions that guest and hypervisor executed together, one for each nanosecond of the "
-            "emulator's clock: counts are the same in each run. Times of an emulator would say nothing "
-            "about hardware, and are not shown.")] + absent
+            "The same tiny kernel with a user program on each machine. Counted are the exits, and "
+            "the instructions that guest and hypervisor executed together, one for each nanosecond "
+            "of the emulator's clock: counts are the same in each run. Times of an emulator would "
+            "say nothing about hardware, and are not shown.")] + absent
         if self.rows:
             parts += [self.exits(), self.instructions(), self.cost()]
         return section(place, "operations", title, *parts)
@@ -93,10 +93,10 @@ class Operations:
         return int(row[column]) / int(row["count"]) if row and row[column] else None
 
     def over_bare(self, key, operation):
-        """Instructions that an exit costs: what an operation takes more than on the bare machine, for
-        each of its exits. A hypercall is nothing but its exit, and a bare machine has none, or one to
-        its firmware: it is taken whole. None where there are no exits to speak of, or where the bare
-        machine's own way takes more."""
+        """Instructions that an exit costs: what an operation takes more than on the bare machine,
+        for each of its exits. A hypercall is nothing but its exit, and a bare machine has none, or
+        one to its firmware: it is taken whole. None where there are no exits to speak of, or where
+        the bare machine's own way takes more."""
         bare = BARE[key[0].split("-")[0]], key[1]
         spent, exits = self.each(key, operation, "instructions"), self.each(key, operation, "exits")
         if bare not in self.totals or spent is None or not exits or exits < 0.5:
@@ -107,12 +107,14 @@ class Operations:
     # The figures
 
     def exits(self):
-        series = self.series(self.newest(bare=False), lambda key, name: self.each(key, name, "exits"))
+        def value(key, name):
+            return self.each(key, name, "exits")
+
+        series = self.series(self.newest(bare=False), value)
         picture = chart.bars("chart-exits", "Exits for each operation",
                              "Horizontal bars; the table below has the numbers.", self.operations,
                              series, "exits")
-        shown = self.table("Exits for one operation", self.machines(bare=False),
-                           lambda key, name: self.each(key, name, "exits"))
+        shown = self.table("Exits for one operation", self.machines(bare=False), value)
         return subsection("exits", "Exits", self.figure(
             "exits-each", "Exits for one operation").html(picture), self.figure(
                 "exits-table", "Exits for one operation, all emulators").html(shown), self.causes())
@@ -140,9 +142,10 @@ class Operations:
         picture = chart.dots("chart-cost", "Instructions for each exit",
                              "Points on a logarithmic axis.", self.operations, series,
                              "instructions, logarithmic")
-        words = paragraph("What an operation takes more than on the bare machine, divided by its exits; of a "
-                          "hypercall, all that it takes. There is no value where there are no exits, or where "
-                          "the bare machine takes longer: its timer is set by a call to the firmware.")
+        words = paragraph("What an operation takes more than on the bare machine, divided by its "
+                          "exits; of a hypercall, all that it takes. There is no value where there "
+                          "are no exits, or where the bare machine takes longer: its timer is set "
+                          "by a call to the firmware.")
         shown = self.table("Instructions for one exit", keys, self.over_bare)
         return subsection("cost", "Instructions for one exit", words, self.figure(
             "exit-cost", "Instructions for one exit").html(picture, shown))

@@ -35,11 +35,12 @@ def make(data, facts):
 def about(facts):
     emulators = "; ".join(facts.get("emulators") or ["not known"])
     return section(1, "about", "What this is", paragraph(
-        "Doppel is a trap-and-emulate hypervisor for RISC-V with the H extension; this page holds what was "
-        "measured about it, and about the architecture below it. It asks of each instruction whether it can be "
-        "virtualized as Popek and Goldberg demanded in 1974, counts what the same operations cost with and "
-        "without hardware support on RISC-V and on x86, and shows where a guest's exits come from. Everything "
-        "is computed from the CSV and JSON files in ", link("data/", code("data/")),
+        "Doppel is a trap-and-emulate hypervisor for RISC-V with the H extension; this page holds "
+        "what was measured about it, and about the architecture below it. It asks of each "
+        "instruction whether it can be virtualized as Popek and Goldberg demanded in 1974, counts "
+        "what the same operations cost with and without hardware support on RISC-V and on x86, and "
+        "shows where a guest's exits come from. Everything is computed from the CSV and JSON files "
+        "in ", link("data/", code("data/")),
         " beside this page; ", code("make report"), " measures and makes it all again."),
         element("dl", element("dt", "Emulators"), element("dd", esc(emulators)),
                 element("dt", "The guest's kernel"),
@@ -65,7 +66,8 @@ def document(sections):
     header = element("header", element("h1", TITLE),
                      element("button", "Colours: system", id="theme", type="button", hidden=True),
                      element("nav", element("ol", *entries), aria_label="Contents"))
-    meta = ('<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+    meta = ('<meta charset="utf-8">'
+            '<meta name="viewport" content="width=device-width, initial-scale=1">'
             '<meta http-equiv="Content-Security-Policy" content="%s">' % POLICY)
     return "<!DOCTYPE html>\n" + element(
         "html", element("head", meta, element("title", TITLE), element("style", read("page.css"))),

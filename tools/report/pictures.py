@@ -18,9 +18,9 @@ class Pictures:
 
     def html(self, number):
         parts = [paragraph(
-            "Who has the processor while one thing is done: the process, its operating system, or the "
-            "hypervisor (VMM). With the H extension most of it passes between the first two, and the third "
-            "is not asked.")]
+            "Who has the processor while one thing is done: the process, its operating system, or "
+            "the hypervisor (VMM). With the H extension most of it passes between the first two, "
+            "and the third is not asked.")]
         for pattern, words in zip(PATTERNS, ("Sequence diagrams are missing.",
                                              "The walk of both stages is missing.")):
             names = sorted(self.data.names(pattern), key=place)
@@ -47,7 +47,9 @@ class Pictures:
 
 
 def place(name):
-    return next((number for number, kind in enumerate(ORDER) if kind in name), len(ORDER)), len(name)
+    """Where a picture stands among those of its kind."""
+    known = [number for number, kind in enumerate(ORDER) if kind in name]
+    return known[0] if known else len(ORDER), len(name)
 
 
 def title_of(text):

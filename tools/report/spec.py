@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Sections of the RISC-V Instruction Set Manual, version 20240411: names and addresses.
 
-spec-sections.csv has, for each, the file of the manual's sources in which it stands and the line of its
-headline; the address leads to that line, in that version. (Pages of later versions have other numbers.)
+spec-sections.csv has, for each, the file of the manual's sources in which it stands and the line of
+its headline; the address leads to that line, in that version. (Later versions have other numbers.)
 """
 
 import csv

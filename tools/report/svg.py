@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Pictures as parts of the page: what is one document's own must not reach the others.
 
-Names are made unique, the rules of a style sheet are confined to the picture, and what they say for a
-dark scheme follows the page's switch. Scripts, foreign content and references that leave the file are refused.
+Names are made unique, the rules of a style sheet are confined to the picture, and what they say for
+a dark scheme follows the page's switch. Scripts, foreign content and references that leave the file
+are refused.
 """
 
 import re

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The section on Popek and Goldberg's theorems: the census' verdicts, and the rows that decide them.
+"""The section on Popek and Goldberg's theorems: the census' verdicts, and the rows that decide.
 
-verdicts.json: {emulator: {name: {"claim", "instructions", "demanded", "observed"}}}. Each of the last two
-has booleans, and lists of rows; a row is told as "way mode gate: item", alone or in an object with more.
+verdicts.json: {emulator: {name: {"claim", "instructions", "demanded", "observed"}}}. Each of the
+last two has booleans, and lists of rows; a row is told as "way mode gate: item", alone or in an
+object with more.
 """
 
 from . import Trouble, spec
@@ -16,10 +17,11 @@ SIDE_NAMES = {"demanded": "specification", "observed": "observed"}
 MAX_OPEN = 6                    # exceptions, from which on they are folded
 
 INTRODUCTION = (
-    "A machine can be virtualized by trapping and emulating if every sensitive instruction is privileged: if "
-    "it traps whenever it is executed below the mode that it belongs to. Each claim below is decided twice, by "
-    "a program and not by hand: from what the specification demands of each instruction, and from what the "
-    "emulator was observed to do. The numbers lead to the rows of the census that they count.")
+    "A machine can be virtualized by trapping and emulating if every sensitive instruction is "
+    "privileged: if it traps whenever it is executed below the mode that it belongs to. Each claim "
+    "below is decided twice, by a program and not by hand: from what the specification demands of "
+    "each instruction, and from what the emulator was observed to do. The numbers lead to the rows "
+    "of the census that they count.")
 
 
 class Theorems:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The section on x86: the same questions, asked of ring 3, of bare metal and of guests under SVM."""
+"""The section on x86: the same questions, of ring 3, of bare metal and of guests under SVM."""
 
 from .filtertable import FilterTable, address
 from .markup import Figure, element, esc, link, missing, paragraph, section, slug, table
@@ -13,13 +13,13 @@ SELECTS = ("where", "mode", "class", "verdict")
 FILES = ("x86-ring3.csv", "x86-bare.csv", "x86-svm.csv")
 COMMAND = "make compare-x86"
 ABSENT = {
-    "x86-ring3.csv": "Ring 3 of a running Linux is missing: it can be looked at on an x86 machine only, "
-                     "and this report was made without one, or without its data.",
+    "x86-ring3.csv": "Ring 3 of a running Linux is missing: it can be looked at on an x86 machine "
+                     "only, and this report was made without one, or without its data.",
     "x86-bare.csv": "The bare machine is missing.",
     "x86-svm.csv": "Guests under SVM are missing.",
 }
-# Modes in which an instruction is asked the question of theorem 1: below the most privileged one, or
-# in a guest, where all are.
+# Modes in which an instruction is asked the question of theorem 1: below the most privileged one,
+# or in a guest, where all are.
 BELOW = "cpl3"
 VIRTUAL = "svm"
 SPECIAL = ("-closed", "-iopl3")        # modes that have some of the instructions only
@@ -43,11 +43,11 @@ class X86:
         absent = [missing(words, COMMAND) for name, words in ABSENT.items()
                   if name not in self.files]
         parts = [paragraph(
-            "What Popek and Goldberg demand of an instruction, what the manuals of AMD (APM) and Intel (SDM) "
-            "say that it does, and what it was observed to do: in ring 3 of a Linux, on an emulated machine "
-            "without an operating system, and in guests of a small SVM monitor that intercepts all it can, "
-            "with nested paging (svm-npt) and with shadow page tables (svm-shadow). An instruction that has "
-            "several uses is several items.")] + absent
+            "What Popek and Goldberg demand of an instruction, what the manuals of AMD (APM) and "
+            "Intel (SDM) say that it does, and what it was observed to do: in ring 3 of a Linux, "
+            "on an emulated machine without an operating system, and in guests of a small SVM "
+            "monitor that intercepts all it can, with nested paging (svm-npt) and with shadow page "
+            "tables (svm-shadow). An instruction that has several uses is several items.")] + absent
         if self.rows:
             parts += [self.side_by_side(), self.table()]
         return section(number, "x86", "x86, side by side", *parts)
@@ -58,12 +58,13 @@ class X86:
                         self.files)
         self.figures.append(figure)
         rows = self.x86_rows() + self.riscv_rows()
-        words = paragraph("Sensitive instructions below, and those among them that neither trap nor act on "
-                          "a copy of the guest's own. On x86 a hypervisor cannot see those: this is what "
-                          "kept it from being virtualized by trapping and emulating. Rows of RISC-V count "
-                          "what traps behind a gate as trapping; those marked literally ask more than the "
-                          "theorem needs (see above). Modes in which a hardware switch closes or opens some "
-                          "(UMIP, TSD, IOPL 3) are in the table of all rows.")
+        words = paragraph("Sensitive instructions below, and those among them that neither trap "
+                          "nor act on a copy of the guest's own. On x86 a hypervisor cannot see "
+                          "those: this is what kept it from being virtualized by trapping and "
+                          "emulating. Rows of RISC-V count what traps behind a gate as trapping; "
+                          "those marked literally ask more than the theorem needs (see above). "
+                          "Modes in which a hardware switch closes or opens some (UMIP, TSD, IOPL "
+                          "3) are in the table of all rows.")
         heads = ("machine", "mode", "sensitive", "trap, or the guest's own", "neither", "which")
         return words + figure.html(table("Sensitive instructions, x86 and RISC-V", heads, rows,
                                          numbers=(2, 3, 4)))
