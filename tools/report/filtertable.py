@@ -43,6 +43,8 @@ class FilterTable:
     def cell(self, row, key, head):
         value = row[key]
         content = spec_cell(value) if key == self.sections else esc(value)
+        if key == "verdict":
+            content = element("span", content)
         return element("td", content, role="cell", data_label=head,
                        class_="verdict" if key == "verdict" else None,
                        data_tone=tone(value) if key == "verdict" else None)

@@ -34,6 +34,10 @@ def code(text):
     return element("code", esc(text))
 
 
+def nobreak(text):
+    return element("span", esc(text), class_="nobreak")
+
+
 def paragraph(*content, **attributes):
     return element("p", *content, **attributes)
 

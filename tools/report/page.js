@@ -115,9 +115,10 @@ class FilterTable {
 			const cell = make("td", { role: "cell", "data-label": column.head });
 			if (column.key === this.told.sections)
 				cell.append(...this.section_links(value));
-			else
+			else if (column.key !== "verdict")
 				cell.textContent = value;
-			if (column.key === "verdict") {
+			else {
+				cell.append(make("span", {}, value));
 				cell.className = "verdict";
 				cell.dataset.tone = this.told.tones[value];
 			}

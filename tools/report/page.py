@@ -33,7 +33,8 @@ def make(data, facts):
 
 
 def about(facts):
-    emulators = "; ".join(facts.get("emulators") or ["not known"])
+    emulators = element("ul", *(element("li", esc(text))
+                                for text in facts.get("emulators") or ["not known"]))
     return section(1, "about", "What this is", paragraph(
         "Doppel is a trap-and-emulate hypervisor for RISC-V with the H extension; this page holds "
         "what was measured about it, and about the architecture below it. It asks of each "
@@ -42,7 +43,7 @@ def about(facts):
         "shows where a guest's exits come from. Everything is computed from the CSV and JSON files "
         "in ", link("data/", code("data/")),
         " beside this page; ", code("make report"), " measures and makes it all again."),
-        element("dl", element("dt", "Emulators"), element("dd", esc(emulators)),
+        element("dl", element("dt", "Emulators"), element("dd", emulators),
                 element("dt", "The guest's kernel"),
                 element("dd", esc(facts.get("kernel") or "not known"))))
 

@@ -3,7 +3,7 @@
 
 import xml.etree.ElementTree as ET
 
-from . import svg
+from . import classic, svg
 from .markup import Figure, element, missing, paragraph, scroll, section, slug
 
 COMMAND = "make trace-boot"
@@ -25,6 +25,8 @@ class Pictures:
                                              "The walk of both stages is missing.")):
             names = sorted(self.data.names(pattern), key=place)
             parts += [self.picture(name) for name in names] or [missing(words, COMMAND)]
+            if pattern == PATTERNS[0]:
+                parts += self.without_h()
         return section(number, "pictures", "Sequences, and the two-stage walk", *parts)
 
     def picture(self, name):
@@ -36,14 +38,40 @@ class Pictures:
             title += " (%s)" % stem
         figure = Figure(slug(stem), title, COMMAND, [name])
         self.figures.append(figure)
-        inner = svg.inline(text, ident, title, self.description(name))
-        return figure.html(scroll(title, element("div", inner, class_="drawing")))
+        return figure.html(drawing(text, ident, title, self.description(name)))
+
+    def without_h(self):
+        """The same operations under the census' monitor."""
+        found = {operation: rows for operation, rows in classic.load(self.data).items() if rows}
+        if not found:
+            return [missing("Sequences without the H extension are missing.", "make census")]
+        return [self.classic(classic.diagram(operation, rows)) for operation, rows in found.items()]
+
+    def classic(self, told):
+        ident = slug(told["title"])
+        figure = Figure(ident, told["title"], "make census", [classic.FILE])
+        self.figures.append(figure)
+        text = classic.drawing(told)
+        shown = classic.steps_table(told)
+        if not text:
+            return figure.html(shown)
+        return figure.html(drawing(text, "picture-" + ident, told["title"], words_of(told)),
+                           element("details", element("summary", "The steps as a table"), shown))
 
     def description(self, name):
         """The steps of a sequence in words, from the file that has them beside the picture."""
-        told = self.data.json(name.rpartition(".")[0] + ".json") or {}
-        return " ".join("%s to %s: %s." % (step["source"], step["target"], step["text"])
-                        for step in told.get("steps", []))
+        return words_of(self.data.json(name.rpartition(".")[0] + ".json") or {})
+
+
+def words_of(told):
+    return " ".join("%s to %s: %s." % (step["source"], step["target"], step["text"])
+                    for step in told.get("steps", []))
+
+
+def drawing(text, ident, title, description):
+    inner = svg.inline(text, ident, title, description)
+    return paragraph("The picture is wider than this page: it scrolls sideways.", class_="hint") + \
+        scroll(title, element("div", inner, class_="drawing"))
 
 
 def place(name):

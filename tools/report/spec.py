@@ -7,6 +7,7 @@ its headline; the address leads to that line, in that version. (Later versions h
 
 import csv
 import os
+import re
 
 from . import HERE
 from .markup import element, esc
@@ -25,9 +26,9 @@ SECTIONS = _load()
 
 
 def split(words):
-    """("II 3.1.6.6; 19.2.11") -> [(volume, section)]: a volume is told once."""
+    """("II 3.1.6.6; 19.2.11, 2.1") -> [(volume, section)]: a volume is told once."""
     volume, found = "", []
-    for part in words.split("; "):
+    for part in re.split("[;,] ", words):
         first, _, rest = part.partition(" ")
         if first in VOLUMES and rest:
             volume, part = first, rest

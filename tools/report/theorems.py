@@ -14,6 +14,8 @@ from .markup import (Figure, element, esc, link, missing, paragraph, section, sl
 VERDICTS = "verdicts.json"
 SIDES = ("demanded", "observed")
 SIDE_NAMES = {"demanded": "specification", "observed": "observed"}
+CONDITION = "holds if "
+UNSEEN = "not looked at"
 MAX_OPEN = 6                    # exceptions, from which on they are folded
 
 INTRODUCTION = (
@@ -58,7 +60,8 @@ class Theorems:
         heads = ["claim"] + ["%s: %s" % (emulator, SIDE_NAMES[side])
                              for emulator, side, _ in self.sides(names[0])]
         rows = [[link("#" + slug(name), esc(name))] +
-                [answer(verdict["holds"]) for _, _, verdict in self.sides(name)] for name in names]
+                [whole_answer(verdict) if self.verdicts[emulator][name]["instructions"] else UNSEEN
+                 for emulator, _, verdict in self.sides(name)] for name in names]
         return table("Does the claim hold?", heads, rows)
 
     def claim(self, name):
@@ -67,6 +70,8 @@ class Theorems:
         text = next(iter(claims.values()))["claim"]
         sides = self.sides(name)
         keys = list(dict.fromkeys(key for _, _, verdict in sides for key in verdict))
+        if not any(claims[emulator]["instructions"] for emulator, _, _ in sides):
+            keys = []           # it would hold of no instruction: that is no verdict
         heads = [""] + ["%s: %s" % (emulator, SIDE_NAMES[side]) for emulator, side, _ in sides]
         rows = [["instructions looked at"] +
                 [esc(str(claims[emulator]["instructions"])) for emulator, _, _ in sides]]
@@ -125,6 +130,15 @@ class Theorems:
 
 def reference(row):
     return row["row"] if isinstance(row, dict) else row
+
+
+def whole_answer(verdict):
+    """With the condition under which it holds, if it holds under one only."""
+    if not verdict["holds"]:
+        for key, value in verdict.items():
+            if key.startswith(CONDITION) and value is True:
+                return element("span", "△ ", esc(key.removeprefix("holds ")), class_="partly")
+    return answer(verdict["holds"])
 
 
 def answer(holds):
