@@ -250,8 +250,8 @@ def test_hash():
     page.open(report.address + words)
     for _ in range(2):
         tap.same(page.run(ROWS), 1)
-        for column in row.values():
-            tap.holds(page.run(FIRST)[0], column)
+        for key in row.keys() - {"section"}:        # told as links
+            tap.holds(page.run(FIRST)[0], row[key])
         tap.same(page.run(CENSUS + ".querySelector('[name=mode]').value"), row["mode"])
         tap.same(page.run(CHIPS), 1)
         tap.same(page.run("Math.abs(%s.getBoundingClientRect().top) < 50" % CENSUS), True)
