@@ -458,13 +458,17 @@ def test_pictures():
     with Report(data=False) as report:
         for name in ("walk.svg", "sequence-a.svg"):
             put(report.path(name), PICTURE % '<text y="3">y</text>')
-        put(report.path("walk.svg"), (PICTURE % "").replace("#123456", "#654321"))
+        put(report.path("walk.svg"), (PICTURE % "").replace("#123456", "#654321")
+            .replace("red", "blue"))
         report.must_make()
         page.media("light")
         page.open(report.address)
         fill = "getComputedStyle(document.querySelector('#picture-%s text')).fill"
         tap.same(page.run(fill % "walk"), "rgb(101, 67, 33)")
         tap.same(page.run(fill % "sequence-a"), "rgb(18, 52, 86)")
+        for name, colour in (("walk", "rgb(0, 0, 255)"), ("sequence-a", "rgb(255, 0, 0)")):
+            tap.same(page.run("getComputedStyle(document.querySelector('#picture-%s'))"
+                              ".backgroundColor" % name), colour)
         tap.same(page.run(DOUBLE), [])
         for _ in range(2):
             page.run("document.getElementById('theme').click()")

@@ -19,7 +19,7 @@ VOLUMES = ("I", "II")
 def _load():
     with open(os.path.join(HERE, "spec-sections.csv"), newline="", encoding="utf-8") as file:
         return {(row["volume"], row["section"]): (row["name"], SOURCE % (row["file"], row["line"]))
-                for row in csv.DictReader(file)}
+                for row in csv.DictReader(line for line in file if line[0] != "#")}
 
 
 SECTIONS = _load()
