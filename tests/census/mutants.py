@@ -39,7 +39,8 @@ MUTANTS = [
 
 def plant(mutant, tree):
     """None, or what is wrong."""
-    for name in ("Makefile", "linker.ld", "doppel", "boot", "hyp", "platform", "guest", "tools", "tests"):
+    for name in ("Makefile", "linker.ld", "doppel", "boot", "hyp", "platform", "guest", "tools", "tests",
+                 "compare"):
         source = machine.ROOT / name
         (shutil.copytree if source.is_dir() else shutil.copy2)(source, tree / name)
     build = machine.ROOT / "build"
