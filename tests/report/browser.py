@@ -34,16 +34,15 @@ class Browser:
         program = next(filter(None, map(shutil.which, PROGRAMS)), None)
         if not program:
             raise Failed("there is no Chromium: run ./doppel setup test-packages")
-        self.profile = tempfile.TemporaryDirectory(prefix="doppel-browser-",
-                                                   ignore_cleanup_errors=True)
+        self.profile = tempfile.mkdtemp(prefix="doppel-browser-")
         commands, self.commands = high_pipe()
         self.answers, answers = high_pipe()
-        self.log = open(os.path.join(self.profile.name, "stderr"), "w+b")
+        self.log = open(os.path.join(self.profile, "stderr"), "w+b")
         self.process = subprocess.Popen(
             ["bash", "-c", START, "bash", str(commands), str(answers), program,
-             "--user-data-dir=" + self.profile.name, *OPTIONS],
+             "--user-data-dir=" + self.profile, *OPTIONS],
             pass_fds=(commands, answers), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=self.log, start_new_session=True, env=dict(os.environ, HOME=self.profile.name))
+            stderr=self.log, start_new_session=True, env=dict(os.environ, HOME=self.profile))
         os.close(commands)
         os.close(answers)
         self.number = 0
@@ -64,7 +63,11 @@ class Browser:
         for descriptor in (self.commands, self.answers):
             os.close(descriptor)
         self.log.close()
-        self.profile.cleanup()
+        # A helper that is about to die may still write.
+        end = time.monotonic() + PATIENCE
+        while os.path.exists(self.profile) and time.monotonic() < end:
+            shutil.rmtree(self.profile, ignore_errors=True)
+            time.sleep(0.05)
 
     def ask(self, method, **parameters):
         """Sends a command and returns its result."""
