@@ -94,7 +94,9 @@ def judge_one(claim, rows, items, demands):
                 swapped &= items[row.item].group in SWAPPED_GROUPS
             else:
                 lists[name].append(name_of(row))
-        verdict[column] = {"holds": not lists["exceptions"], "holds if registers are swapped": swapped, **lists}
+        # A claim about nothing is not one that holds: not all ways were run.
+        verdict[column] = {"holds": bool(concerned) and not lists["exceptions"],
+                           "holds if registers are swapped": bool(concerned) and swapped, **lists}
     return verdict
 
 

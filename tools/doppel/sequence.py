@@ -140,10 +140,17 @@ def steps_of_exits(exits, names):
     return [step for event in exits for step in steps_of(event, names, words)]
 
 
+def title_of(kind, exits):
+    words = TITLES[kind]
+    if kind == "timer-tick":
+        words += ", without Sstc" if exits else ", with Sstc"
+    return "With H: %s" % words
+
+
 def diagram(file, selection, names, kind):
-    title = "With H: %s" % TITLES[kind]
     piece = marked(selection, kind)
     own = delegated(kind, file.machine)
+    title = title_of(kind, piece[1] if piece else found(selection, kind))
     if piece:
         begin, exits, end = piece
         notes = ["From the trace: between the calls that mark it (%.7f s and %.7f s, vCPU %d) the "
