@@ -106,7 +106,7 @@ static u64 memory_of(const struct vm *vm)
 
 	return (pages_of(sizeof(*vm)) + pages_of(CONSOLE_RING_SIZE) + STAGE2_ROOT_PAGES +
 		vm->mmu.s2.nr_tables + vm->nr_vcpus * vcpu + holes + virtio_pages(vm) +
-		pages_of(VPLIC_SHOWN_SIZE) + pages_of(PAGE_SIZE)) *
+		pages_of(VPLIC_SHOWN_SIZE(vm->nr_vcpus)) + pages_of(PAGE_SIZE)) *
 	       PAGE_SIZE;
 }
 

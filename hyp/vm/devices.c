@@ -90,7 +90,8 @@ const char *devices_create(struct vm *vm)
 
 	vplic_init(&vm->vplic, vm->nr_vcpus, &vplic_ops, vm);
 	mmio_bus_add(&vm->bus, "plic", VPLIC_BASE, VPLIC_SIZE, vplic_mmio, &vm->vplic);
-	registers = registers_create(vm, GPA(VPLIC_BASE + VPLIC_SHOWN), VPLIC_SHOWN_SIZE);
+	registers =
+		registers_create(vm, GPA(VPLIC_BASE + VPLIC_SHOWN), VPLIC_SHOWN_SIZE(vm->nr_vcpus));
 	vplic_show(&vm->vplic, registers);
 	if (!registers || !registers_show_idle(vm) ||
 	    !console_create(&vm->console, vm->name, port_ready, vm))
@@ -138,7 +139,7 @@ void devices_destroy(struct vm *vm)
 {
 	timer_stop_and_wait(&vm->rtc_alarm);
 	console_destroy(&vm->console);
-	registers_destroy(vm->vplic.shown, VPLIC_SHOWN_SIZE);
+	registers_destroy(vm->vplic.shown, VPLIC_SHOWN_SIZE(vm->nr_vcpus));
 	registers_destroy(vm->idle_context, PAGE_SIZE);
 	vm_virtio_destroy(vm);
 }

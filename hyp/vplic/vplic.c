@@ -203,7 +203,8 @@ static void write_context(struct vplic *plic, u32 offset, u32 value)
 	}
 }
 
-_Static_assert(VPLIC_SHOWN == ENABLE && VPLIC_SHOWN_SIZE >= 2 * VPLIC_MAX_VCPUS * ENABLE_STRIDE,
+_Static_assert(VPLIC_SHOWN == ENABLE && VPLIC_SHOWN_SIZE(16) == 2 * 16 * ENABLE_STRIDE &&
+		       VPLIC_SHOWN_SIZE(VPLIC_MAX_VCPUS) == 2 * VPLIC_MAX_VCPUS * ENABLE_STRIDE,
 	       "all contexts are shown");
 
 static void set_enable(struct vplic *plic, u32 offset, u32 value)
@@ -301,7 +302,7 @@ void vplic_reset(struct vplic *plic)
 	memset(s->claimed, 0, sizeof(s->claimed));
 	memset(s->enable, 0, sizeof(s->enable));
 	if (plic->shown)
-		memset(plic->shown, 0, VPLIC_SHOWN_SIZE);
+		memset(plic->shown, 0, VPLIC_SHOWN_SIZE(plic->nr_vcpus));
 	memset(s->priority, 0, sizeof(s->priority));
 	memset(s->threshold, 0, sizeof(s->threshold));
 	memcpy(s->pending, s->level, sizeof(s->pending));

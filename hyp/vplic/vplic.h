@@ -68,12 +68,12 @@ void vplic_init(struct vplic *plic, unsigned nr_vcpus, const struct vplic_ops *o
 
 /*
  * The enable bits of all contexts: registers that Linux reads at each interrupt, and whose reading
- * has no effect. From now on `pages`, VPLIC_SHOWN_SIZE of cleared memory, holds them at the
+ * has no effect. From now on `pages`, VPLIC_SHOWN_SIZE() of cleared memory, holds them at the
  * offsets from VPLIC_SHOWN on: a guest that has them mapped reads them without an exit. They are
  * written here and never read.
  */
-#define VPLIC_SHOWN	 0x2000UL
-#define VPLIC_SHOWN_SIZE 0x2000UL
+#define VPLIC_SHOWN		   0x2000UL
+#define VPLIC_SHOWN_SIZE(nr_vcpus) ((nr_vcpus) <= 16 ? 0x1000UL : 0x2000UL)
 void vplic_show(struct vplic *plic, u32 *pages);
 
 /* To reset state. Wires keep their level and, if high, request again: reset the devices first. */

@@ -17,7 +17,7 @@ struct fixture {
 	struct vplic plic;
 	bool external[VPLIC_MAX_VCPUS], was_idle[VPLIC_MAX_VCPUS], is_busy[VPLIC_MAX_VCPUS];
 	unsigned calls;
-	u32 shown[VPLIC_SHOWN_SIZE / 4];
+	u32 shown[VPLIC_SHOWN_SIZE(VPLIC_MAX_VCPUS) / 4];
 };
 
 static void set_external(void *ctx, unsigned vcpu, bool level)
@@ -81,7 +81,7 @@ static u32 read_reg(struct fixture *f, u32 offset)
 	if (is_idle)
 		assert_int_equal(access.value, 0);
 	/* What the guest reads without an exit is what it would read with one. */
-	if (offset >= VPLIC_SHOWN && offset < VPLIC_SHOWN + VPLIC_SHOWN_SIZE)
+	if (offset >= VPLIC_SHOWN && offset < VPLIC_SHOWN + VPLIC_SHOWN_SIZE(f->plic.nr_vcpus))
 		assert_int_equal(f->shown[(offset - VPLIC_SHOWN) / 4], access.value);
 	return (u32)access.value;
 }
