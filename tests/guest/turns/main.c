@@ -12,9 +12,6 @@
 #define MS     10000UL /* ticks */
 #define NEVER  (-1UL)
 
-/* Much more than the other harts' turns: the computer may be busy. */
-#define PATIENCE (300 * MS)
-
 static bool use_stimecmp;
 static volatile u64 arrived, lost_timer[HART_MAX], lost_ipi[HART_MAX], early[HART_MAX];
 
@@ -43,7 +40,7 @@ static void be_busy(void)
 		;
 }
 
-/* Whether an interrupt of this kind comes when it is let in. One that is lost never does. */
+/* Whether an interrupt of this kind comes at once when it is let in. */
 static bool comes(u64 code)
 {
 	volatile u64 *taken = &hart_self()->interrupts[code];
@@ -51,7 +48,7 @@ static bool comes(u64 code)
 
 	csr_write(sie, BIT(code));
 	interrupts_on();
-	while (*taken == before && rdtime() - start < PATIENCE)
+	while (*taken == before && rdtime() - start < 20 * MS)
 		;
 	interrupts_off();
 	csr_write(sie, 0);
