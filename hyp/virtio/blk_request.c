@@ -48,7 +48,8 @@ static bool copy(struct blk_request *r, u8 *data, u32 size, bool is_write)
 		else
 			memset(guest_window(hpa), 0, count);
 		unpin(r, &r->at, count);
-		data += data ? count : 0;
+		if (data)
+			data += count;
 		size -= count;
 	}
 	return true;
