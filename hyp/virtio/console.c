@@ -112,18 +112,25 @@ static void lose(struct virtio_console *console)
 	virtio_needs_reset(&console->device, "buffer in RAM that is gone");
 }
 
-/* As much of the chain as the other end takes. False: not all of it. */
-static bool transmit_chain(struct port *port, struct virtq *q)
+/* As much of the chain as the other end takes until bytes_out is `end`. False: not all of it. */
+static bool transmit_chain(struct port *port, struct virtq *q, u64 end)
 {
 	struct virtio_console *console = port->owner;
 	u8 piece[PIECE];
 	u32 size, taken;
 
+	if (!is_connected(port)) { /* a chain may have 4 GiB: nobody reads them */
+		port->bytes_out +=
+			console->chain.readable - MIN(port->tx_done, console->chain.readable);
+		port->tx_done = 0;
+		return true;
+	}
 	while ((size = virtq_copy_from(q, &console->chain, port->tx_done, piece, PIECE)) != 0) {
-		taken = is_connected(port) ? take(port, piece, size) : size;
+		taken = take(port, piece, size);
 		port->tx_done += taken;
 		port->bytes_out += taken;
-		if (taken < size)
+		if (taken < size ||
+		    (port->bytes_out >= end && port->tx_done < console->chain.readable))
 			return false;
 	}
 	if (port->tx_done < console->chain.readable)
@@ -137,22 +144,22 @@ static bool transmit(struct port *port)
 {
 	struct virtio_console *console = port->owner;
 	struct virtq *q = &console->device.queues[TRANSMITQ(index_of(port))];
-	u64 before = port->bytes_out;
+	u64 end = port->bytes_out + BYTES_PER_TURN;
 	unsigned chains = 0;
+	bool is_over = false;
 
-	while (next_chain(console, q)) {
-		if (!transmit_chain(port, q)) {
-			virtq_unpop(q); /* there will be room */
+	while (!is_over && next_chain(console, q)) {
+		bool is_sent = transmit_chain(port, q, end);
+
+		is_over = port->bytes_out >= end || ++chains == VIRTQ_MAX_SIZE;
+		if (!is_sent) { /* in the next turn, or when there is room */
+			virtq_unpop(q);
 			break;
 		}
 		virtq_push(q, console->chain.head, 0);
-		if (port->bytes_out - before > BYTES_PER_TURN || ++chains == VIRTQ_MAX_SIZE) {
-			virtio_notify_used(&console->device, q);
-			return false;
-		}
 	}
 	virtio_notify_used(&console->device, q);
-	return true;
+	return !is_over;
 }
 
 static bool receive(struct port *port)
