@@ -25,7 +25,7 @@ struct ram_granule {
 	u16 pins;  /* it must not leave while devices use it */
 	bool is_leaving;
 	u16 nr_given; /* pages of 4 KiB that the guest has given back, one by one */
-	u64 given[FRAMES_PAGES_PER_GRANULE / 64]; /* which they are */
+	u64 given[(FRAMES_PAGES_PER_GRANULE + 63) / 64]; /* which they are */
 };
 
 struct guest_frames {

@@ -5,8 +5,10 @@
 
 #include "lib/types.h"
 
-#define RAM_GRANULE    MIB(2) /* pieces start and end at multiples of this */
-#define RAM_MAX_PIECES 8      /* of one VM */
+#ifndef RAM_GRANULE	   /* the fuzzers have smaller ones */
+#define RAM_GRANULE MIB(2) /* pieces start and end at multiples of this */
+#endif
+#define RAM_MAX_PIECES 8 /* of one VM */
 
 struct ram_piece {
 	hpa_t start;

@@ -2,7 +2,6 @@
 /* A disk, with an overlay or without; the real disk touches each byte that it is handed. */
 #include "drivers/host_blk.h"
 #include "harness.h"
-#include "mem/ram_pool.h"
 #include "virtio/blk.h"
 #include "virtio/overlay.h"
 
@@ -12,7 +11,7 @@
 #define SECTORS	      10000 /* no multiple of an overlay's chunks */
 #define MAX_RANGE     4096
 #define MAX_SUBMITTED 512
-#define POOL	      MIB(8)
+#define OVERLAY	      KIB(256) /* at most */
 
 /* --- The real disk */
 
@@ -119,14 +118,6 @@ static void complete(unsigned which, u8 status)
 
 static void make_machine(void)
 {
-	static u8 *pool;
-
-	if (!pool) {
-		pool = aligned_alloc(RAM_GRANULE, POOL);
-		fuzz_check(pool != NULL, "there is memory");
-		ram_pool_add(HPA((u64)pool), POOL);
-	}
-	fuzz_check(ram_pool_free() == POOL, "all RAM was given back");
 	disk = (struct host_blk){ .info = { .sectors = SECTORS, .block_size = 512 } };
 }
 
@@ -136,7 +127,7 @@ static struct virtio_device *create(u8 variant)
 					  .host_disk = "d0",
 					  .serial = "serial number of 20b",
 					  .is_read_only = variant & 1,
-					  .overlay = variant & 2 ? MIB(4) : 0,
+					  .overlay = variant & 2 ? OVERLAY : 0,
 					  .rate_bytes = variant & 4 ? 1000000 : 0,
 					  .rate_iops = variant & 8 ? 100 : 0,
 					  .nr_queues = 1 + (variant >> 4 & 3) };

@@ -4,10 +4,13 @@
 #include "core/log.h"
 #include "core/timer.h"
 #include "mem/page.h"
+#include "mem/ram_pool.h"
 
+#include <sanitizer/asan_interface.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define MAX_STEPS 512
 
@@ -27,6 +30,69 @@ const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
 	return "quarantine_size_mb=4";
+}
+
+/*
+ * --- The machine's RAM
+ *
+ * Pieces of a few granules, between which there is nothing. The sanitizer watches what nobody has
+ * taken: what uses RAM that has left, or more of it than is there, is seen.
+ */
+
+#define POOL_START  0x10000000UL /* granules have numbers of 32 bits */
+#define POOL_PIECE  (3 * RAM_GRANULE)
+#define POOL_STEP   (4 * RAM_GRANULE)
+#define POOL_PIECES 12U
+#define NR_GRANULES (FUZZ_RAM_SIZE / RAM_GRANULE)
+#define MAX_HOGGED  (POOL_PIECES * POOL_PIECE / RAM_GRANULE)
+
+static struct ram_piece hogged[MAX_HOGGED]; /* RAM that the machine has not got */
+static unsigned nr_hogged;
+
+unsigned __real_ram_pool_take(u64 size, struct ram_piece pieces[RAM_MAX_PIECES]);
+unsigned __wrap_ram_pool_take(u64 size, struct ram_piece pieces[RAM_MAX_PIECES]);
+void __real_ram_pool_give_back(const struct ram_piece *pieces, unsigned count);
+void __wrap_ram_pool_give_back(const struct ram_piece *pieces, unsigned count);
+
+unsigned __wrap_ram_pool_take(u64 size, struct ram_piece pieces[RAM_MAX_PIECES])
+{
+	unsigned count = __real_ram_pool_take(size, pieces);
+
+	for (unsigned i = 0; i < count; i++)
+		ASAN_UNPOISON_MEMORY_REGION((void *)pieces[i].start.v, pieces[i].size);
+	return count;
+}
+
+void __wrap_ram_pool_give_back(const struct ram_piece *pieces, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		ASAN_POISON_MEMORY_REGION((void *)pieces[i].start.v, pieces[i].size);
+	__real_ram_pool_give_back(pieces, count);
+}
+
+static void make_pool(void)
+{
+	void *pool = mmap((void *)POOL_START, POOL_PIECES * POOL_STEP, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+
+	fuzz_check(pool == (void *)POOL_START, "the machine's RAM has its place");
+	ASAN_POISON_MEMORY_REGION(pool, POOL_PIECES * POOL_STEP);
+	for (unsigned i = 0; i < POOL_PIECES; i++)
+		ram_pool_add(HPA(POOL_START + i * POOL_STEP), POOL_PIECE);
+}
+
+static void take_all(void)
+{
+	struct ram_piece pieces[RAM_MAX_PIECES];
+
+	while (ram_pool_take(RAM_GRANULE, pieces))
+		hogged[nr_hogged++] = pieces[0];
+}
+
+static void give_all_back(void)
+{
+	ram_pool_give_back(hogged, nr_hogged);
+	nr_hogged = 0;
 }
 
 /* --- The guest's RAM */
@@ -76,29 +142,60 @@ static bool is_pinned(u64 gpa, u64 size)
 	return false;
 }
 
-bool fuzz_is_pinned_ram(hpa_t hpa, u64 size)
+/* False: it is no RAM of the guest. */
+static bool find_gpa(hpa_t hpa, u64 *gpa)
 {
-	for (unsigned i = 0; i < 2; i++) {
+	u64 at = FUZZ_RAM_START;
+
+	for (unsigned i = 0; memory.frames && i < NR_GRANULES; i++, at += RAM_GRANULE) {
+		*gpa = at + hpa.v % RAM_GRANULE;
+		if (memory.frames->granules[i].frame == hpa.v / RAM_GRANULE)
+			return true;
+	}
+	for (unsigned i = 0; !memory.frames && i < memory.nr_pieces; i++) {
 		u64 offset = hpa.v - memory.pieces[i].start.v;
 
-		if (offset < FUZZ_RAM_HALF && size <= FUZZ_RAM_HALF - offset)
-			return is_pinned(FUZZ_RAM_START + i * FUZZ_RAM_HALF + offset, size);
+		*gpa = at + offset;
+		if (offset < memory.pieces[i].size)
+			return true;
+		at += memory.pieces[i].size;
 	}
 	return false;
 }
 
-static void clear_ram(void)
+bool fuzz_is_pinned_ram(hpa_t hpa, u64 size)
 {
-	memory.start = GPA(FUZZ_RAM_START);
-	memory.size = FUZZ_RAM_SIZE;
-	memory.nr_pieces = 2;
-	for (unsigned i = 0; i < 2; i++) {
-		if (!memory.pieces[i].size) {
-			memory.pieces[i].size = FUZZ_RAM_HALF;
-			memory.pieces[i].start = HPA((u64)malloc(FUZZ_RAM_HALF));
-		}
-		memset((void *)memory.pieces[i].start.v, 0, FUZZ_RAM_HALF);
+	u64 gpa;
+
+	return find_gpa(hpa, &gpa) && is_pinned(gpa, size);
+}
+
+static void make_ram(bool has_holes)
+{
+	fuzz_check(guest_memory_take(&memory, GPA(FUZZ_RAM_START), FUZZ_RAM_SIZE), "there is RAM");
+	for (unsigned i = 0; i < memory.nr_pieces; i++)
+		memset((void *)memory.pieces[i].start.v, 0, memory.pieces[i].size);
+	if (has_holes)
+		fuzz_check(guest_memory_allow_holes(&memory), "there is memory");
+}
+
+/* Those that were leaving are gone; each granule that has a bit in `which` leaves. */
+static void leave(unsigned which)
+{
+	for (unsigned i = 0; memory.frames && i < NR_GRANULES; i++)
+		frames_let_go(memory.frames, i * RAM_GRANULE);
+	for (unsigned i = 0; memory.frames && i < NR_GRANULES; i++) {
+		if (which >> i & 1)
+			frames_take_out(memory.frames, i * RAM_GRANULE);
 	}
+}
+
+static void end_ram(void)
+{
+	for (unsigned i = 0; memory.frames && i < NR_GRANULES; i++)
+		fuzz_check(!memory.frames->granules[i].pins, "no granule stays pinned");
+	guest_memory_give_back(&memory);
+	fuzz_check(ram_pool_free() == POOL_PIECES * POOL_PIECE, "all RAM is given back");
 }
 
 /* What does not fit is not written. */
@@ -301,6 +398,7 @@ struct run {
 	const struct fuzz_target *target;
 	struct virtio_device *device;
 	u16 queue_size;
+	u64 rings; /* guest physical: where a driver that behaves puts its queues */
 	u16 avail_idx[VIRTIO_MAX_QUEUES];
 	u16 next_desc[VIRTIO_MAX_QUEUES];
 };
@@ -343,19 +441,24 @@ static unsigned a_queue(const struct run *run, unsigned n)
 	return n % (run->device->nr_queues + 1) % VIRTIO_MAX_QUEUES; /* or one too many */
 }
 
-static u64 avail_of(unsigned queue)
+static u64 desc_of(const struct run *run, unsigned queue)
 {
-	return FUZZ_QUEUE(queue) + VIRTQ_DESC_SIZE(FUZZ_QUEUE_SIZE);
+	return run->rings + FUZZ_RINGS_SIZE * queue;
 }
 
-static u64 used_of(unsigned queue)
+static u64 avail_of(const struct run *run, unsigned queue)
 {
-	return ALIGN_UP(avail_of(queue) + VIRTQ_AVAIL_SIZE(FUZZ_QUEUE_SIZE), 4);
+	return desc_of(run, queue) + VIRTQ_DESC_SIZE(FUZZ_QUEUE_SIZE);
+}
+
+static u64 used_of(const struct run *run, unsigned queue)
+{
+	return ALIGN_UP(avail_of(run, queue) + VIRTQ_AVAIL_SIZE(FUZZ_QUEUE_SIZE), 4);
 }
 
 static void set_up_queue(struct run *run, unsigned queue)
 {
-	const u64 parts[] = { FUZZ_QUEUE(queue), avail_of(queue), used_of(queue) };
+	const u64 parts[] = { desc_of(run, queue), avail_of(run, queue), used_of(run, queue) };
 
 	write32(run, VIRTIO_MMIO_QUEUE_SEL, queue);
 	write32(run, VIRTIO_MMIO_QUEUE_NUM, run->queue_size);
@@ -411,9 +514,9 @@ static void offer(struct run *run, unsigned queue, u16 head)
 {
 	u16 *idx = &run->avail_idx[queue];
 
-	poke(avail_of(queue) + VIRTQ_RING + 2UL * (*idx % run->queue_size), &head, 2);
+	poke(avail_of(run, queue) + VIRTQ_RING + 2UL * (*idx % run->queue_size), &head, 2);
 	++*idx;
-	poke(avail_of(queue) + VIRTQ_RING_IDX, idx, 2);
+	poke(avail_of(run, queue) + VIRTQ_RING_IDX, idx, 2);
 }
 
 static void notify(struct run *run, unsigned queue)
@@ -431,7 +534,7 @@ static void request(struct run *run, unsigned queue, const struct fuzz_step *ste
 	unsigned readable = step->b & 7, count = readable + (step->b >> 3 & 7);
 	u16 head = run->next_desc[queue] % run->queue_size;
 	bool in_table = step->b >> 6 & 1;
-	u64 table = in_table ? FUZZ_TABLES + 0x100UL * (queue % 32) : FUZZ_QUEUE(queue);
+	u64 table = in_table ? FUZZ_TABLES + 0x100UL * (queue % 32) : desc_of(run, queue);
 	unsigned at = in_table ? 0 : head;
 	u8 bytes[64] = { 0 };
 	u32 filled = 12;
@@ -459,7 +562,7 @@ static void request(struct run *run, unsigned queue, const struct fuzz_step *ste
 		at = next;
 	}
 	if (in_table)
-		describe(FUZZ_QUEUE(queue), head,
+		describe(desc_of(run, queue), head,
 			 (struct virtq_desc){ table, 16 * count, VIRTQ_DESC_INDIRECT, 0 });
 	run->next_desc[queue] = (u16)(head + (in_table ? 1 : count));
 	offer(run, queue, head);
@@ -497,7 +600,7 @@ static void do_step(struct run *run, const struct fuzz_step *step)
 	case FUZZ_POKE: poke(FUZZ_RAM_START + step->c % FUZZ_RAM_SIZE, &step->d, len); break;
 	case FUZZ_DESCRIBE:
 		queue = a_queue(run, step->d >> 48 & 0x7f);
-		describe(step->d >> 63 ? FUZZ_TABLES + 0x100UL * queue : FUZZ_QUEUE(queue),
+		describe(step->d >> 63 ? FUZZ_TABLES + 0x100UL * queue : desc_of(run, queue),
 			 step->a % 16,
 			 (struct virtq_desc){ an_address((u32)step->d), step->c,
 					      step->b & (step->b >> 15 ? 0xffff : 7),
@@ -506,7 +609,7 @@ static void do_step(struct run *run, const struct fuzz_step *step)
 	case FUZZ_OFFER: offer(run, queue, step->b); break;
 	case FUZZ_JUMP:
 		run->avail_idx[queue] = step->b;
-		poke(avail_of(queue) + VIRTQ_RING_IDX, &step->b, 2);
+		poke(avail_of(run, queue) + VIRTQ_RING_IDX, &step->b, 2);
 		break;
 	case FUZZ_REQUEST: request(run, queue, step); break;
 	case FUZZ_NOTIFY: notify(run, step->a); break;
@@ -519,6 +622,17 @@ static void do_step(struct run *run, const struct fuzz_step *step)
 		break;
 	case FUZZ_TIME: pass_time(step->c * 10UL); break;
 	case FUZZ_RACE: is_racing = step->a & 1; break;
+	case FUZZ_LEAVE:
+		leave(step->a);
+		if (step->b & 1)
+			leave(0);
+		break;
+	case FUZZ_SCARCE:
+		if (step->a & 1)
+			take_all();
+		else
+			give_all_back();
+		break;
 	}
 }
 
@@ -535,15 +649,35 @@ static void serve(struct run *run)
 		   "the receive lock is free between two exits");
 }
 
+static void let_pass(struct run *run)
+{
+	if (run->target->complete_all)
+		run->target->complete_all(run->device);
+	pass_time(time_from_ns(10000000));
+	serve(run);
+}
+
+/* When there is RAM again, no queue goes on waiting for some. */
+static void check_waits(struct run *run)
+{
+	is_racing = false;
+	give_all_back();
+	for (unsigned i = 0; i < 100; i++)
+		let_pass(run);
+	for (unsigned i = 0; i < run->device->nr_queues && virtio_is_live(run->device); i++) {
+		const struct virtq *q = &run->device->queues[i];
+
+		fuzz_check(!q->s.is_ready || q->broken || !q->nr_wanted,
+			   "RAM that is wanted comes");
+	}
+}
+
 /* The end of the VM: when the machine has completed all, a reset must succeed. */
 static void finish(struct run *run, unsigned nr_before)
 {
 	for (unsigned i = 0; !virtio_device_reset(run->device); i++) {
 		fuzz_check(i < 1000, "the device becomes quiet");
-		if (run->target->complete_all)
-			run->target->complete_all(run->device);
-		pass_time(time_from_ns(10000000));
-		serve(run);
+		let_pass(run);
 	}
 	fuzz_check(nr_pins == 0, "nothing stays pinned");
 	virtio_device_destroy(run->device);
@@ -551,19 +685,28 @@ static void finish(struct run *run, unsigned nr_before)
 	if (run->target->end_machine)
 		run->target->end_machine();
 	fuzz_check(count_timers() == 0, "all timers are stopped");
+	end_ram();
 	while (nr_allocations)
 		page_free(allocations[0], 0);
 }
 
+/* The last byte of an input says what the device is like, the one before it what the RAM is. */
 int fuzz_run(const struct fuzz_target *target, const u8 *data, size_t size)
 {
-	struct run run = { .target = target, .queue_size = FUZZ_QUEUE_SIZE };
+	u8 ram = size > 1 ? data[size - 2] : 0;
+	struct run run = { .target = target,
+			   .queue_size = FUZZ_QUEUE_SIZE,
+			   .rings = ram & 2 ? FUZZ_RINGS_ACROSS : FUZZ_RINGS };
 	struct fuzz_step step;
 	unsigned nr_before;
+	static bool is_pool_made;
 
-	clear_ram();
+	if (!is_pool_made)
+		make_pool();
+	is_pool_made = true;
 	is_service_asked_for = is_racing = false;
 	now = 1000000;
+	make_ram(ram & 1);
 	if (target->make_machine)
 		target->make_machine();
 	nr_before = nr_allocations;
@@ -579,6 +722,7 @@ int fuzz_run(const struct fuzz_target *target, const u8 *data, size_t size)
 		do_step(&run, &step);
 		serve(&run);
 	}
+	check_waits(&run);
 	finish(&run, nr_before);
 	return 0;
 }

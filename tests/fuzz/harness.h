@@ -3,10 +3,12 @@
  * Fuzzing of virtio devices: an input is a program for a hostile driver and for the real machine
  * behind the device. One thread runs it. What may never happen, whatever the input:
  *
- *   - an access outside the guest's RAM, or any other mistake that the sanitizers see;
+ *   - an access outside the guest's RAM, or to RAM that the guest has given back, or any other
+ *     mistake that the sanitizers see;
  *   - a lock taken twice, a register that does not answer, a vCPU that is kept for ever;
- *   - after the machine has completed what it has, a device that does not become quiet, a page of
- *     guest RAM that stays pinned, memory or a timer that is not given back.
+ *   - after the machine has completed what it has, a device that does not become quiet, a queue
+ *     that waits for RAM, a page of guest RAM that stays pinned, memory or a timer that is not
+ *     given back.
  *
  * A target is a file fuzz_NAME.c with LLVMFuzzerTestOneInput(), which calls fuzz_run().
  */
@@ -15,16 +17,17 @@
 
 #include "virtio/device.h"
 
-/* Guest RAM: two allocations, one after the other for the guest. */
+/* Guest RAM: 8 granules, which are small here, in several pieces of the machine's. */
 #define FUZZ_RAM_START 0x80000000UL
-#define FUZZ_RAM_HALF  KIB(64)
-#define FUZZ_RAM_SIZE  (2 * FUZZ_RAM_HALF)
+#define FUZZ_RAM_SIZE  KIB(128)
 
-/* Where a driver that behaves has put its queue; and what it sends. */
-#define FUZZ_QUEUE_SIZE 16U
-#define FUZZ_QUEUE(n)	(FUZZ_RAM_START + 0x200UL * (n))
-#define FUZZ_TABLES	(FUZZ_RAM_START + 0x5000UL)
-#define FUZZ_DATA	(FUZZ_RAM_START + 0x8000UL)
+/* Where a driver that behaves has put its queues, one after the other; and what it sends. */
+#define FUZZ_QUEUE_SIZE	  16U
+#define FUZZ_RINGS	  FUZZ_RAM_START
+#define FUZZ_RINGS_ACROSS (FUZZ_RAM_START + RAM_GRANULE - 0x80) /* the first in two granules */
+#define FUZZ_RINGS_SIZE	  0x200UL				/* of one queue */
+#define FUZZ_TABLES	  (FUZZ_RAM_START + 0x5000UL)
+#define FUZZ_DATA	  (FUZZ_RAM_START + 0x8000UL)
 
 /* One step of an input: 16 bytes. What is missing at the input's end is 0. */
 struct fuzz_step {
@@ -51,6 +54,9 @@ enum fuzz_kind {
 	FUZZ_EVENT,    /* of the real machine: what the target makes of it */
 	FUZZ_TIME,     /* c microseconds pass; timers fire */
 	FUZZ_RACE,     /* a & 1: another vCPU makes each chain available again that is popped */
+	FUZZ_LEAVE,    /* RAM: a bit of a for each granule; b & 1: at once, else with the next step
+			* of this kind; and those of the last are gone */
+	FUZZ_SCARCE,   /* a & 1: the machine has no RAM to give; else it has some again */
 	FUZZ_NR_KINDS
 };
 
