@@ -116,8 +116,9 @@ static void complete(unsigned which, u8 status)
 
 /* --- */
 
-static void make_machine(void)
+static void make_machine(u8 variant)
 {
+	(void)variant;
 	disk = (struct host_blk){ .info = { .sectors = SECTORS, .block_size = 512 } };
 }
 

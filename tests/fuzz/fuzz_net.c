@@ -6,6 +6,7 @@
 #include "drivers/host_net.h"
 #include "harness.h"
 #include "net/switch.c"
+#include "net/tcp.h"
 #include "virtio/net.h"
 
 #define MAX_SENDING 24U
@@ -22,6 +23,7 @@ struct host_net {
 };
 
 static struct host_net host;
+static struct host_net_info host_info;
 
 struct host_net *host_net_get(unsigned index)
 {
@@ -31,7 +33,7 @@ struct host_net *host_net_get(unsigned index)
 void host_net_info(struct host_net *net, struct host_net_info *info)
 {
 	(void)net;
-	*info = (struct host_net_info){ .link_up = true, .has_csum = true, .has_tso4 = true };
+	*info = host_info;
 }
 
 void host_net_set_receiver(struct host_net *net,
@@ -76,8 +78,10 @@ static void read_segments(const struct host_net_frame *frame)
 	}
 	__asm__ volatile("" ::"r"(sum));
 	fuzz_check(size >= ETH_HEADER && size <= NET_MAX_FRAME, "a frame has its size");
-	fuzz_check(frame->header.gso_type == VIRTIO_NET_GSO_NONE ||
-			   frame->header.gso_type == VIRTIO_NET_GSO_TCPV4,
+	fuzz_check(host_info.has_csum || !frame->header.flags, "no open checksum");
+	fuzz_check(!frame->header.gso_type ||
+			   (frame->header.gso_type == VIRTIO_NET_GSO_TCPV4 ? host_info.has_tso4
+									   : host_info.has_tso6),
 		   "the device can cut it");
 	fuzz_check(frame->header.gso_type || size <= NET_MTU_FRAME + NET_VLAN_TAG,
 		   "it is not too long");
@@ -166,11 +170,28 @@ static const struct net_port_ops other_ops = { other_deliver, other_flush, other
 
 /* --- */
 
-static void make_machine(void)
+/* Frames from outside that have not been flushed: they stay where they are until then. */
+#define MAX_ARRIVED 16U
+static u8 arrived[MAX_ARRIVED][1600];
+static unsigned nr_arrived;
+
+#define NR_FLOWS 2
+static struct {
+	u32 sequence, ack;
+} flows[NR_FLOWS];
+
+static void make_machine(u8 variant)
 {
+	bool has_csum = !(variant & 2);
 	struct net_switch *net;
 
 	switches = NULL;
+	nr_arrived = 0;
+	memset(flows, 0, sizeof(flows));
+	host_info = (struct host_net_info){ .link_up = true,
+					    .has_csum = has_csum,
+					    .has_tso4 = has_csum && !(variant & 4),
+					    .has_tso6 = has_csum && variant & 8 };
 	host = (struct host_net){ .room = MAX_SENDING };
 	net = switch_get("nat");
 	switch_set_uplink(net, 0);
@@ -234,18 +255,55 @@ static void send_from_other(const struct fuzz_step *step)
 	switch_flush(&other.port);
 }
 
+/*
+ * A segment of a stream, or an acknowledgement, that others may be joined to. step->d: the flow
+ * (1 bit), push, does not follow the last, has no data, what it acknowledges.
+ */
+static u32 make_segment(u8 *frame, u32 size, const struct fuzz_step *step)
+{
+	u8 *ip = frame + ETH_HEADER, *tcp = ip + IPV4_MIN_HEADER;
+	u32 tcp_size = step->d & 8 ? TCP_MIN_HEADER : TCP_MIN_HEADER + size % 1440;
+	unsigned flow = step->d & 1;
+
+	memset(ip, 0, IPV4_MIN_HEADER + TCP_MIN_HEADER);
+	ip[0] = 0x45;
+	ip[IPV4_PROTOCOL] = PROTOCOL_TCP;
+	put_be16(ip + IPV4_TOTAL_SIZE, IPV4_MIN_HEADER + tcp_size);
+	put_be32(ip + IPV4_SOURCE, 0x0a000202);
+	put_be32(ip + IPV4_TARGET, 0x0a00020f);
+	put_be16(ip + IPV4_CHECKSUM, (u16)~checksum(ip, IPV4_MIN_HEADER));
+	put_be16(tcp, 80 + flow);
+	put_be32(tcp + TCP_SEQUENCE, flows[flow].sequence + (step->d & 4));
+	flows[flow].ack += step->d >> 4 & 0xfff;
+	put_be32(tcp + TCP_ACK_NUMBER, flows[flow].ack);
+	tcp[TCP_DATA_OFFSET] = 0x50;
+	tcp[TCP_FLAGS] = (u8)(TCP_ACK | (step->d & 2 ? TCP_PSH : 0));
+	put_be16(tcp + TCP_CHECKSUM,
+		 (u16)~checksum_fold((u64)checksum(ip + IPV4_SOURCE, 8) + PROTOCOL_TCP + tcp_size +
+				     checksum(tcp, tcp_size)));
+	flows[flow].sequence += tcp_size - TCP_MIN_HEADER;
+	return ETH_HEADER + IPV4_MIN_HEADER + tcp_size;
+}
+
+static void flush_arrived(void)
+{
+	if (host.flush)
+		host.flush(host.flush_ctx);
+	nr_arrived = 0;
+}
+
 static void arrive(const struct fuzz_step *step)
 {
 	static const u8 gateway[] = { 0x52, 0x55, 10, 0, 2, 2 };
 	struct virtio_net_header header = { 0 };
-	u8 frame[1600];
+	u8 *frame = arrived[nr_arrived++];
 	u32 size = make_frame(frame, 14 + step->b % 1500, gateway, step);
 
-	if (!host.receive)
-		return;
+	if (step->c & 2)
+		size = make_segment(frame, size, step);
 	host.receive(host.receive_ctx, &header, frame, size);
-	if (host.flush && step->c & 1)
-		host.flush(host.flush_ctx);
+	if (step->c & 1 || nr_arrived == MAX_ARRIVED)
+		flush_arrived();
 }
 
 static void event(struct virtio_device *device, const struct fuzz_step *step)
@@ -273,6 +331,7 @@ static void event(struct virtio_device *device, const struct fuzz_step *step)
 static void complete_all(struct virtio_device *device)
 {
 	(void)device;
+	flush_arrived();
 	host.room = MAX_SENDING;
 	complete(MAX_SENDING);
 }

@@ -456,17 +456,41 @@ static u64 used_of(const struct run *run, unsigned queue)
 	return ALIGN_UP(avail_of(run, queue) + VIRTQ_AVAIL_SIZE(FUZZ_QUEUE_SIZE), 4);
 }
 
-static void set_up_queue(struct run *run, unsigned queue)
+/* Most are RAM; the rest is what drivers should not say. */
+static u64 an_address(u32 value)
 {
-	const u64 parts[] = { desc_of(run, queue), avail_of(run, queue), used_of(run, queue) };
+	static const u64 special[] = { 0,
+				       0x10001000,
+				       FUZZ_RAM_START - 1,
+				       FUZZ_RAM_START + FUZZ_RAM_SIZE - 1,
+				       FUZZ_RAM_START + FUZZ_RAM_SIZE,
+				       UINT64_MAX - 15,
+				       UINT64_MAX,
+				       1UL << 63 };
 
+	if (value >> 24 == 0xff)
+		return special[value % ARRAY_SIZE(special)];
+	return FUZZ_RAM_START + value % FUZZ_RAM_SIZE;
+}
+
+/* wrong: a driver that does not behave; then c says what is not as it should be, and d what it is.
+ */
+static void set_up_queue(struct run *run, unsigned queue, const struct fuzz_step *wrong)
+{
+	u64 parts[] = { desc_of(run, queue), avail_of(run, queue), used_of(run, queue) };
+	u32 size = run->queue_size, value = wrong ? (u32)(wrong->d >> 32) : 0;
+
+	if (wrong && wrong->c % 4 < ARRAY_SIZE(parts))
+		parts[wrong->c % 4] = an_address(value);
+	else if (wrong)
+		size = value;
 	write32(run, VIRTIO_MMIO_QUEUE_SEL, queue);
-	write32(run, VIRTIO_MMIO_QUEUE_NUM, run->queue_size);
-	for (u32 i = 0; i < 3; i++) {
+	write32(run, VIRTIO_MMIO_QUEUE_NUM, size);
+	for (u32 i = 0; i < ARRAY_SIZE(parts); i++) {
 		write32(run, VIRTIO_MMIO_QUEUE_DESC_LOW + 16 * i, parts[i]);
 		write32(run, VIRTIO_MMIO_QUEUE_DESC_HIGH + 16 * i, parts[i] >> 32);
 	}
-	poke(parts[0], (u8[0x200]){ 0 }, 0x200);
+	poke(parts[0], (u8[FUZZ_RINGS_SIZE]){ 0 }, FUZZ_RINGS_SIZE);
 	run->avail_idx[queue] = run->next_desc[queue] = 0;
 	write32(run, VIRTIO_MMIO_QUEUE_READY, 1);
 }
@@ -484,25 +508,8 @@ static void set_up(struct run *run, const struct fuzz_step *step)
 	}
 	add_to_status(run, VIRTIO_FEATURES_OK);
 	for (unsigned i = 0; i < run->device->nr_queues; i++)
-		set_up_queue(run, i);
+		set_up_queue(run, i, step->c >> 28 == 15 && i == step->a % 4 ? step : NULL);
 	add_to_status(run, VIRTIO_DRIVER_OK);
-}
-
-/* Most are RAM; the rest is what drivers should not say. */
-static u64 an_address(u32 value)
-{
-	static const u64 special[] = { 0,
-				       0x10001000,
-				       FUZZ_RAM_START - 1,
-				       FUZZ_RAM_START + FUZZ_RAM_SIZE - 1,
-				       FUZZ_RAM_START + FUZZ_RAM_SIZE,
-				       UINT64_MAX - 15,
-				       UINT64_MAX,
-				       1UL << 63 };
-
-	if (value >> 24 == 0xff)
-		return special[value % ARRAY_SIZE(special)];
-	return FUZZ_RAM_START + value % FUZZ_RAM_SIZE;
 }
 
 static void describe(u64 table, unsigned index, struct virtq_desc desc)
@@ -578,7 +585,7 @@ static void reset(struct run *run, const struct fuzz_step *step)
 		write32(run, VIRTIO_MMIO_QUEUE_SEL, a_queue(run, step->b));
 		write32(run, step->a % 4 == 2 ? VIRTIO_MMIO_QUEUE_RESET : VIRTIO_MMIO_QUEUE_READY,
 			step->a % 4 == 2);
-		set_up_queue(run, a_queue(run, step->b));
+		set_up_queue(run, a_queue(run, step->b), NULL);
 	}
 }
 
@@ -649,6 +656,13 @@ static void serve(struct run *run)
 		   "the receive lock is free between two exits");
 }
 
+static void ignore(void *ctx, const char *name, u64 value)
+{
+	(void)ctx;
+	(void)name;
+	(void)value;
+}
+
 static void let_pass(struct run *run)
 {
 	if (run->target->complete_all)
@@ -662,6 +676,8 @@ static void check_waits(struct run *run)
 {
 	is_racing = false;
 	give_all_back();
+	if (run->device->ops->show)
+		run->device->ops->show(run->device, ignore, NULL);
 	for (unsigned i = 0; i < 100; i++)
 		let_pass(run);
 	for (unsigned i = 0; i < run->device->nr_queues && virtio_is_live(run->device); i++) {
@@ -693,7 +709,7 @@ static void finish(struct run *run, unsigned nr_before)
 /* The last byte of an input says what the device is like, the one before it what the RAM is. */
 int fuzz_run(const struct fuzz_target *target, const u8 *data, size_t size)
 {
-	u8 ram = size > 1 ? data[size - 2] : 0;
+	u8 ram = size > 1 ? data[size - 2] : 0, variant = size ? data[size - 1] : 0;
 	struct run run = { .target = target,
 			   .queue_size = FUZZ_QUEUE_SIZE,
 			   .rings = ram & 2 ? FUZZ_RINGS_ACROSS : FUZZ_RINGS };
@@ -708,9 +724,9 @@ int fuzz_run(const struct fuzz_target *target, const u8 *data, size_t size)
 	now = 1000000;
 	make_ram(ram & 1);
 	if (target->make_machine)
-		target->make_machine();
+		target->make_machine(variant);
 	nr_before = nr_allocations;
-	run.device = target->create(size ? data[size - 1] : 0);
+	run.device = target->create(variant);
 	run.device->vm_ops = &vm_ops;
 	virtio_device_attach(run.device, &memory);
 	memset(shown, 0, sizeof(shown));

@@ -48,7 +48,8 @@ enum fuzz_kind {
 	FUZZ_JUMP,     /* sets the available index of queue a to b */
 	FUZZ_REQUEST,  /* a chain as drivers make it in queue a: b shape, c and d what it says */
 	FUZZ_NOTIFY,   /* queue a */
-	FUZZ_SETUP,    /* a: a whole driver's start; b queue size, d features */
+	FUZZ_SETUP,    /* a whole driver's start: b queue size, d features; c >> 28 == 15: queue a
+			* is set up wrongly */
 	FUZZ_RESET,    /* a: by the driver, of a queue, or of the machine */
 	FUZZ_SERVICE,  /* in the VM's own time */
 	FUZZ_EVENT,    /* of the real machine: what the target makes of it */
@@ -63,7 +64,7 @@ enum fuzz_kind {
 struct fuzz_target {
 	/* Makes the machine anew; memory that it takes is given back by the harness. May be NULL.
 	 */
-	void (*make_machine)(void);
+	void (*make_machine)(u8 variant);
 	/* What it has started ends: after the device. May be NULL. */
 	void (*end_machine)(void);
 	/* Makes the device, without virtio_device_attach(); bits of `variant` say what it has. */
