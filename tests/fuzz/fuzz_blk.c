@@ -2,6 +2,7 @@
 /* A disk, with an overlay or without; the real disk touches each byte that it is handed. */
 #include "drivers/host_blk.h"
 #include "harness.h"
+#include "machine.h"
 #include "virtio/blk.h"
 #include "virtio/overlay.h"
 
@@ -39,7 +40,7 @@ static u64 size_of(const struct host_blk_request *r)
 	u64 size = 0;
 
 	for (unsigned i = 0; i < r->nr_segments; i++) {
-		fuzz_check(fuzz_is_pinned_ram(r->segments[i].start, r->segments[i].size),
+		fuzz_check(machine_is_pinned(r->segments[i].start, r->segments[i].size),
 			   "data is pinned RAM");
 		size += r->segments[i].size;
 	}

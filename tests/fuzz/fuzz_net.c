@@ -5,6 +5,7 @@
  */
 #include "drivers/host_net.h"
 #include "harness.h"
+#include "machine.h"
 #include "net/switch.c"
 #include "net/tcp.h"
 #include "virtio/net.h"
@@ -56,7 +57,7 @@ static u8 others_bytes[2000]; /* that the other VM sends */
 static bool is_senders(const struct host_segment *segment)
 {
 	return segment->start.v - (u64)others_bytes < sizeof(others_bytes) ||
-	       fuzz_is_pinned_ram(segment->start, segment->size);
+	       machine_is_pinned(segment->start, segment->size);
 }
 
 /* The device reads what it is given: headers from the hypervisor's memory, the rest from guests'.

@@ -2,6 +2,7 @@
 /* The source of randomness. */
 #include "drivers/host_rng.h"
 #include "harness.h"
+#include "machine.h"
 #include "virtio/rng.h"
 
 #include <string.h>
@@ -17,7 +18,7 @@ void host_rng_submit(struct host_rng_request *request)
 {
 	fuzz_check(!submitted, "one request at a time");
 	fuzz_check(request->segment.size &&
-			   fuzz_is_pinned_ram(request->segment.start, request->segment.size),
+			   machine_is_pinned(request->segment.start, request->segment.size),
 		   "it is pinned RAM");
 	submitted = request;
 }
@@ -28,7 +29,7 @@ static void complete(u32 size)
 
 	if (!request)
 		return;
-	fuzz_check(fuzz_is_pinned_ram(request->segment.start, request->segment.size),
+	fuzz_check(machine_is_pinned(request->segment.start, request->segment.size),
 		   "it is pinned RAM until the end");
 	memset((void *)request->segment.start.v, 0x5a, request->segment.size);
 	submitted = NULL;

@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Runs an input: the guest's RAM, its driver, its VM, and the memory of the hypervisor. */
+/* Runs an input: a VM, and its driver. */
 #include "harness.h"
-#include "core/log.h"
 #include "core/timer.h"
-#include "mem/page.h"
-#include "mem/ram_pool.h"
+#include "machine.h"
 
-#include <sanitizer/asan_interface.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #define MAX_STEPS 512
 
@@ -30,303 +26,6 @@ const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
 	return "quarantine_size_mb=4";
-}
-
-/*
- * --- The machine's RAM
- *
- * Pieces of a few granules, between which there is nothing. The sanitizer watches what nobody has
- * taken: what uses RAM that has left, or more of it than is there, is seen.
- */
-
-#define POOL_START  0x10000000UL /* granules have numbers of 32 bits */
-#define POOL_PIECE  (3 * RAM_GRANULE)
-#define POOL_STEP   (4 * RAM_GRANULE)
-#define POOL_PIECES 12U
-#define NR_GRANULES (FUZZ_RAM_SIZE / RAM_GRANULE)
-#define MAX_HOGGED  (POOL_PIECES * POOL_PIECE / RAM_GRANULE)
-
-static struct ram_piece hogged[MAX_HOGGED]; /* RAM that the machine has not got */
-static unsigned nr_hogged;
-
-unsigned __real_ram_pool_take(u64 size, struct ram_piece pieces[RAM_MAX_PIECES]);
-unsigned __wrap_ram_pool_take(u64 size, struct ram_piece pieces[RAM_MAX_PIECES]);
-void __real_ram_pool_give_back(const struct ram_piece *pieces, unsigned count);
-void __wrap_ram_pool_give_back(const struct ram_piece *pieces, unsigned count);
-
-unsigned __wrap_ram_pool_take(u64 size, struct ram_piece pieces[RAM_MAX_PIECES])
-{
-	unsigned count = __real_ram_pool_take(size, pieces);
-
-	for (unsigned i = 0; i < count; i++)
-		ASAN_UNPOISON_MEMORY_REGION((void *)pieces[i].start.v, pieces[i].size);
-	return count;
-}
-
-void __wrap_ram_pool_give_back(const struct ram_piece *pieces, unsigned count)
-{
-	for (unsigned i = 0; i < count; i++)
-		ASAN_POISON_MEMORY_REGION((void *)pieces[i].start.v, pieces[i].size);
-	__real_ram_pool_give_back(pieces, count);
-}
-
-static void make_pool(void)
-{
-	void *pool = mmap((void *)POOL_START, POOL_PIECES * POOL_STEP, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-
-	fuzz_check(pool == (void *)POOL_START, "the machine's RAM has its place");
-	ASAN_POISON_MEMORY_REGION(pool, POOL_PIECES * POOL_STEP);
-	for (unsigned i = 0; i < POOL_PIECES; i++)
-		ram_pool_add(HPA(POOL_START + i * POOL_STEP), POOL_PIECE);
-}
-
-static void take_all(void)
-{
-	struct ram_piece pieces[RAM_MAX_PIECES];
-
-	while (ram_pool_take(RAM_GRANULE, pieces))
-		hogged[nr_hogged++] = pieces[0];
-}
-
-static void give_all_back(void)
-{
-	ram_pool_give_back(hogged, nr_hogged);
-	nr_hogged = 0;
-}
-
-/* --- The guest's RAM */
-
-static struct guest_memory memory;
-
-static struct {
-	u64 gpa, size;
-} pins[20000];
-static unsigned nr_pins;
-
-u64 __real_guest_pin(struct guest_memory *m, gpa_t gpa, u64 size, hpa_t *hpa);
-u64 __wrap_guest_pin(struct guest_memory *m, gpa_t gpa, u64 size, hpa_t *hpa);
-void __real_guest_unpin(struct guest_memory *m, gpa_t gpa, u64 size);
-void __wrap_guest_unpin(struct guest_memory *m, gpa_t gpa, u64 size);
-
-u64 __wrap_guest_pin(struct guest_memory *m, gpa_t gpa, u64 size, hpa_t *hpa)
-{
-	u64 count = __real_guest_pin(m, gpa, size, hpa);
-
-	if (!count)
-		return 0;
-	fuzz_check(nr_pins < ARRAY_SIZE(pins), "not too much is pinned");
-	pins[nr_pins].gpa = gpa.v;
-	pins[nr_pins++].size = count;
-	return count;
-}
-
-/* The last that were pinned are often the first to be unpinned. */
-void __wrap_guest_unpin(struct guest_memory *m, gpa_t gpa, u64 size)
-{
-	unsigned i = nr_pins;
-
-	while (i && (pins[i - 1].gpa != gpa.v || pins[i - 1].size != size))
-		i--;
-	fuzz_check(i, "what is unpinned was pinned");
-	pins[i - 1] = pins[--nr_pins];
-	__real_guest_unpin(m, gpa, size);
-}
-
-static bool is_pinned(u64 gpa, u64 size)
-{
-	for (unsigned i = nr_pins; i-- > 0;) {
-		if (gpa >= pins[i].gpa && gpa + size <= pins[i].gpa + pins[i].size)
-			return true;
-	}
-	return false;
-}
-
-/* False: it is no RAM of the guest. */
-static bool find_gpa(hpa_t hpa, u64 *gpa)
-{
-	u64 at = FUZZ_RAM_START;
-
-	for (unsigned i = 0; memory.frames && i < NR_GRANULES; i++, at += RAM_GRANULE) {
-		*gpa = at + hpa.v % RAM_GRANULE;
-		if (memory.frames->granules[i].frame == hpa.v / RAM_GRANULE)
-			return true;
-	}
-	for (unsigned i = 0; !memory.frames && i < memory.nr_pieces; i++) {
-		u64 offset = hpa.v - memory.pieces[i].start.v;
-
-		*gpa = at + offset;
-		if (offset < memory.pieces[i].size)
-			return true;
-		at += memory.pieces[i].size;
-	}
-	return false;
-}
-
-bool fuzz_is_pinned_ram(hpa_t hpa, u64 size)
-{
-	u64 gpa;
-
-	return find_gpa(hpa, &gpa) && is_pinned(gpa, size);
-}
-
-static void make_ram(bool has_holes)
-{
-	fuzz_check(guest_memory_take(&memory, GPA(FUZZ_RAM_START), FUZZ_RAM_SIZE), "there is RAM");
-	for (unsigned i = 0; i < memory.nr_pieces; i++)
-		memset((void *)memory.pieces[i].start.v, 0, memory.pieces[i].size);
-	if (has_holes)
-		fuzz_check(guest_memory_allow_holes(&memory), "there is memory");
-}
-
-/* Those that were leaving are gone; each granule that has a bit in `which` leaves. */
-static void leave(unsigned which)
-{
-	for (unsigned i = 0; memory.frames && i < NR_GRANULES; i++)
-		frames_let_go(memory.frames, i * RAM_GRANULE);
-	for (unsigned i = 0; memory.frames && i < NR_GRANULES; i++) {
-		if (which >> i & 1)
-			frames_take_out(memory.frames, i * RAM_GRANULE);
-	}
-}
-
-static void end_ram(void)
-{
-	for (unsigned i = 0; memory.frames && i < NR_GRANULES; i++)
-		fuzz_check(!memory.frames->granules[i].pins, "no granule stays pinned");
-	guest_memory_give_back(&memory);
-	fuzz_check(ram_pool_free() == POOL_PIECES * POOL_PIECE, "all RAM is given back");
-}
-
-/* What does not fit is not written. */
-static void poke(u64 gpa, const void *bytes, u64 size)
-{
-	guest_write(&memory, GPA(gpa), bytes, size);
-}
-
-/* --- The hypervisor's pages, where the sanitizer watches them */
-
-static void *allocations[256];
-static unsigned nr_allocations;
-
-void *page_alloc(unsigned order)
-{
-	void *pages = aligned_alloc(PAGE_SIZE, PAGE_SIZE << order);
-
-	fuzz_check(pages != NULL && nr_allocations < ARRAY_SIZE(allocations), "there is memory");
-	memset(pages, 0, PAGE_SIZE << order);
-	allocations[nr_allocations++] = pages;
-	return pages;
-}
-
-void page_free(void *pages, unsigned order)
-{
-	unsigned i = 0;
-
-	(void)order;
-	if (!pages)
-		return;
-	while (i < nr_allocations && allocations[i] != pages)
-		i++;
-	fuzz_check(i < nr_allocations, "what is freed was allocated");
-	allocations[i] = allocations[--nr_allocations];
-	free(pages);
-}
-
-unsigned page_order(u64 size)
-{
-	unsigned order = 0;
-
-	while (PAGE_SIZE << order < size)
-		order++;
-	return order;
-}
-
-/* --- Time: in ticks of 100 ns, as on QEMU */
-
-static u64 now;
-static struct timer *timers[16];
-
-u64 fake_csr_read(unsigned csr)
-{
-	fuzz_check(csr == CSR_TIME, "time is all that is read");
-	return now;
-}
-
-void fake_csr_write(unsigned csr, u64 value)
-{
-	(void)csr;
-	(void)value;
-	fuzz_check(false, "no CSR is written");
-}
-
-u64 time_from_ns(u64 ns)
-{
-	return ns / 100;
-}
-
-u64 time_to_ns(u64 ticks)
-{
-	return ticks * 100;
-}
-
-void timer_stop(struct timer *timer)
-{
-	for (unsigned i = 0; i < ARRAY_SIZE(timers); i++) {
-		if (timers[i] == timer)
-			timers[i] = NULL;
-	}
-}
-
-void timer_stop_and_wait(struct timer *timer)
-{
-	timer_stop(timer);
-}
-
-void timer_start(struct timer *timer, u64 deadline)
-{
-	unsigned i = 0;
-
-	timer_stop(timer);
-	while (i < ARRAY_SIZE(timers) && timers[i])
-		i++;
-	fuzz_check(i < ARRAY_SIZE(timers), "there are not too many timers");
-	timer->deadline = deadline;
-	timers[i] = timer;
-}
-
-static void pass_time(u64 ticks)
-{
-	now += ticks;
-	for (unsigned i = 0; i < ARRAY_SIZE(timers); i++) {
-		struct timer *timer = timers[i];
-
-		if (timer && timer->deadline <= now) {
-			timers[i] = NULL;
-			timer->expired(timer);
-		}
-	}
-}
-
-static unsigned count_timers(void)
-{
-	unsigned count = 0;
-
-	for (unsigned i = 0; i < ARRAY_SIZE(timers); i++)
-		count += timers[i] != NULL;
-	return count;
-}
-
-/* --- Messages, which nobody reads */
-
-void log_warn(const char *format, ...)
-{
-	(void)format;
-}
-
-void log_error(const char *format, ...)
-{
-	(void)format;
 }
 
 /* --- The VM */
@@ -371,9 +70,9 @@ int __wrap_virtq_pop(struct virtq *q, struct virtq_chain *chain)
 
 	fuzz_count_work(1);
 	if (is_racing && got > 0 &&
-	    guest_read(&memory, GPA(q->s.avail + VIRTQ_RING_IDX), &idx, 2)) {
+	    guest_read(&machine_ram, GPA(q->s.avail + VIRTQ_RING_IDX), &idx, 2)) {
 		idx++;
-		guest_write(&memory, GPA(q->s.avail + VIRTQ_RING_IDX), &idx, 2);
+		guest_write(&machine_ram, GPA(q->s.avail + VIRTQ_RING_IDX), &idx, 2);
 	}
 	return got;
 }
@@ -490,7 +189,7 @@ static void set_up_queue(struct run *run, unsigned queue, const struct fuzz_step
 		write32(run, VIRTIO_MMIO_QUEUE_DESC_LOW + 16 * i, parts[i]);
 		write32(run, VIRTIO_MMIO_QUEUE_DESC_HIGH + 16 * i, parts[i] >> 32);
 	}
-	poke(parts[0], (u8[FUZZ_RINGS_SIZE]){ 0 }, FUZZ_RINGS_SIZE);
+	machine_poke(parts[0], (u8[FUZZ_RINGS_SIZE]){ 0 }, FUZZ_RINGS_SIZE);
 	run->avail_idx[queue] = run->next_desc[queue] = 0;
 	write32(run, VIRTIO_MMIO_QUEUE_READY, 1);
 }
@@ -514,16 +213,16 @@ static void set_up(struct run *run, const struct fuzz_step *step)
 
 static void describe(u64 table, unsigned index, struct virtq_desc desc)
 {
-	poke(table + 16UL * index, &desc, sizeof(desc));
+	machine_poke(table + 16UL * index, &desc, sizeof(desc));
 }
 
 static void offer(struct run *run, unsigned queue, u16 head)
 {
 	u16 *idx = &run->avail_idx[queue];
 
-	poke(avail_of(run, queue) + VIRTQ_RING + 2UL * (*idx % run->queue_size), &head, 2);
+	machine_poke(avail_of(run, queue) + VIRTQ_RING + 2UL * (*idx % run->queue_size), &head, 2);
 	++*idx;
-	poke(avail_of(run, queue) + VIRTQ_RING_IDX, idx, 2);
+	machine_poke(avail_of(run, queue) + VIRTQ_RING_IDX, idx, 2);
 }
 
 static void notify(struct run *run, unsigned queue)
@@ -559,7 +258,7 @@ static void request(struct run *run, unsigned queue, const struct fuzz_step *ste
 			addr = FUZZ_RAM_START;
 		if (i == 0 && readable) {
 			size = step->a & 0x80 ? size : filled;
-			poke(addr, bytes, filled);
+			machine_poke(addr, bytes, filled);
 		}
 		describe(table, at,
 			 (struct virtq_desc){ addr, size,
@@ -604,7 +303,9 @@ static void do_step(struct run *run, const struct fuzz_step *step)
 		mmio(run, offset, len, step->kind % FUZZ_NR_KINDS == FUZZ_WRITE, value);
 		break;
 	}
-	case FUZZ_POKE: poke(FUZZ_RAM_START + step->c % FUZZ_RAM_SIZE, &step->d, len); break;
+	case FUZZ_POKE:
+		machine_poke(FUZZ_RAM_START + step->c % FUZZ_RAM_SIZE, &step->d, len);
+		break;
 	case FUZZ_DESCRIBE:
 		queue = a_queue(run, step->d >> 48 & 0x7f);
 		describe(step->d >> 63 ? FUZZ_TABLES + 0x100UL * queue : desc_of(run, queue),
@@ -616,7 +317,7 @@ static void do_step(struct run *run, const struct fuzz_step *step)
 	case FUZZ_OFFER: offer(run, queue, step->b); break;
 	case FUZZ_JUMP:
 		run->avail_idx[queue] = step->b;
-		poke(avail_of(run, queue) + VIRTQ_RING_IDX, &step->b, 2);
+		machine_poke(avail_of(run, queue) + VIRTQ_RING_IDX, &step->b, 2);
 		break;
 	case FUZZ_REQUEST: request(run, queue, step); break;
 	case FUZZ_NOTIFY: notify(run, step->a); break;
@@ -627,18 +328,18 @@ static void do_step(struct run *run, const struct fuzz_step *step)
 		if (run->target->event)
 			run->target->event(run->device, step);
 		break;
-	case FUZZ_TIME: pass_time(step->c * 10UL); break;
+	case FUZZ_TIME: machine_pass_time(step->c * 10UL); break;
 	case FUZZ_RACE: is_racing = step->a & 1; break;
 	case FUZZ_LEAVE:
-		leave(step->a);
+		machine_leave(step->a);
 		if (step->b & 1)
-			leave(0);
+			machine_leave(0);
 		break;
 	case FUZZ_SCARCE:
 		if (step->a & 1)
-			take_all();
+			machine_take_all();
 		else
-			give_all_back();
+			machine_give_all_back();
 		break;
 	}
 }
@@ -667,7 +368,7 @@ static void let_pass(struct run *run)
 {
 	if (run->target->complete_all)
 		run->target->complete_all(run->device);
-	pass_time(time_from_ns(10000000));
+	machine_pass_time(time_from_ns(10000000));
 	serve(run);
 }
 
@@ -675,7 +376,7 @@ static void let_pass(struct run *run)
 static void check_waits(struct run *run)
 {
 	is_racing = false;
-	give_all_back();
+	machine_give_all_back();
 	if (run->device->ops->show)
 		run->device->ops->show(run->device, ignore, NULL);
 	for (unsigned i = 0; i < 100; i++)
@@ -695,15 +396,11 @@ static void finish(struct run *run, unsigned nr_before)
 		fuzz_check(i < 1000, "the device becomes quiet");
 		let_pass(run);
 	}
-	fuzz_check(nr_pins == 0, "nothing stays pinned");
 	virtio_device_destroy(run->device);
-	fuzz_check(nr_allocations == nr_before, "all memory is given back");
+	fuzz_check(machine_pages() == nr_before, "all memory is given back");
 	if (run->target->end_machine)
 		run->target->end_machine();
-	fuzz_check(count_timers() == 0, "all timers are stopped");
-	end_ram();
-	while (nr_allocations)
-		page_free(allocations[0], 0);
+	machine_end();
 }
 
 /* The last byte of an input says what the device is like, the one before it what the RAM is. */
@@ -715,20 +412,15 @@ int fuzz_run(const struct fuzz_target *target, const u8 *data, size_t size)
 			   .rings = ram & 2 ? FUZZ_RINGS_ACROSS : FUZZ_RINGS };
 	struct fuzz_step step;
 	unsigned nr_before;
-	static bool is_pool_made;
 
-	if (!is_pool_made)
-		make_pool();
-	is_pool_made = true;
 	is_service_asked_for = is_racing = false;
-	now = 1000000;
-	make_ram(ram & 1);
+	machine_begin(ram & 1);
 	if (target->make_machine)
 		target->make_machine(variant);
-	nr_before = nr_allocations;
+	nr_before = machine_pages();
 	run.device = target->create(variant);
 	run.device->vm_ops = &vm_ops;
-	virtio_device_attach(run.device, &memory);
+	virtio_device_attach(run.device, &machine_ram);
 	memset(shown, 0, sizeof(shown));
 	virtio_device_show(run.device, shown);
 	for (size_t at = 0; at < size && at < MAX_STEPS * sizeof(step); at += sizeof(step)) {

@@ -88,9 +88,6 @@ void fuzz_check(bool holds, const char *what);
 /* Counts what is done until the vCPU goes on: that has a bound, whatever other vCPUs do. */
 void fuzz_count_work(unsigned amount);
 
-/* Whether the machine's memory [hpa, hpa + size) is guest RAM, in one piece, and pinned. */
-bool fuzz_is_pinned_ram(hpa_t hpa, u64 size);
-
 /* What libFuzzer calls. */
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 
