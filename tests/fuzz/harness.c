@@ -48,7 +48,7 @@ static const struct virtio_vm_ops vm_ops = { interrupt, ask_for_service };
 
 /* --- Work */
 
-#define MAX_WORK 5000 /* a chain is 1, and so is a copy */
+#define MAX_WORK 5000 /* a chain is 1, and so is a copy, and what is pinned */
 
 static unsigned work;
 static bool is_racing;

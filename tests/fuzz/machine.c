@@ -93,6 +93,7 @@ u64 __wrap_guest_pin(struct guest_memory *m, gpa_t gpa, u64 size, hpa_t *hpa)
 {
 	u64 count = __real_guest_pin(m, gpa, size, hpa);
 
+	fuzz_count_work(1);
 	if (!count)
 		return 0;
 	fuzz_check(nr_pins < ARRAY_SIZE(pins), "not too much is pinned");
