@@ -7,14 +7,20 @@
 #include "dev/power_button.h"
 #include "dev/syscon.h"
 #include "lib/fdt_writer.h"
+#include "lib/format.h"
 #include "lib/random.h"
 #include "lib/spinlock.h"
 #include "platform/qemu-virt/machine.h"
 #include "riscv/csr.h"
 #include "vm/virtio.h"
 
-/* References between nodes; interrupt controllers of the harts are PHANDLE_HART + their index. */
-enum { PHANDLE_PLIC = 1, PHANDLE_TEST, PHANDLE_HART };
+/* References between nodes: those of harts, and of their interrupt controllers, + their index. */
+enum {
+	PHANDLE_PLIC = 1,
+	PHANDLE_TEST,
+	PHANDLE_CPU,
+	PHANDLE_INTC = PHANDLE_CPU + VM_MAX_VCPUS,
+};
 
 #define NO_INTERRUPT 0xffffffffU /* a PLIC context that is connected to nothing */
 
@@ -72,6 +78,7 @@ static void put_isa(struct fdt_writer *w, const char *isa)
 static void put_cpu(struct fdt_writer *w, unsigned index, const char *isa)
 {
 	fdt_begin_node_at(w, "cpu", index);
+	fdt_put_u32(w, "phandle", PHANDLE_CPU + index);
 	fdt_put_string(w, "device_type", "cpu");
 	fdt_put_u32(w, "reg", index);
 	fdt_put_string(w, "status", "okay");
@@ -83,7 +90,24 @@ static void put_cpu(struct fdt_writer *w, unsigned index, const char *isa)
 	fdt_put_u32(w, "#interrupt-cells", 1);
 	fdt_put_empty(w, "interrupt-controller");
 	fdt_put_string(w, "compatible", "riscv,cpu-intc");
-	fdt_put_u32(w, "phandle", PHANDLE_HART + index);
+	fdt_put_u32(w, "phandle", PHANDLE_INTC + index);
+	fdt_end_node(w);
+	fdt_end_node(w);
+}
+
+/* One cluster, as QEMU says of a machine with one socket. */
+static void put_cpu_map(struct fdt_writer *w, unsigned nr_vcpus)
+{
+	char name[16];
+
+	fdt_begin_node(w, "cpu-map");
+	fdt_begin_node(w, "cluster0");
+	for (unsigned i = 0; i < nr_vcpus; i++) {
+		snprintf(name, sizeof(name), "core%u", i);
+		fdt_begin_node(w, name);
+		fdt_put_u32(w, "cpu", PHANDLE_CPU + i);
+		fdt_end_node(w);
+	}
 	fdt_end_node(w);
 	fdt_end_node(w);
 }
@@ -96,6 +120,7 @@ static void put_cpus(struct fdt_writer *w, const struct vm_description *d, const
 	fdt_put_u32(w, "timebase-frequency", (u32)machine.timebase_hz);
 	for (unsigned i = 0; i < d->nr_vcpus; i++)
 		put_cpu(w, i, isa);
+	put_cpu_map(w, d->nr_vcpus);
 	fdt_end_node(w);
 }
 
@@ -106,9 +131,9 @@ static void put_plic(struct fdt_writer *w, unsigned nr_vcpus)
 	u32 contexts[4 * VM_MAX_VCPUS];
 
 	for (u32 i = 0; i < nr_vcpus; i++) {
-		contexts[4 * i] = PHANDLE_HART + i;
+		contexts[4 * i] = PHANDLE_INTC + i;
 		contexts[4 * i + 1] = NO_INTERRUPT;
-		contexts[4 * i + 2] = PHANDLE_HART + i;
+		contexts[4 * i + 2] = PHANDLE_INTC + i;
 		contexts[4 * i + 3] = IRQ_S_EXT;
 	}
 	fdt_begin_node_at(w, "plic", VPLIC_BASE);

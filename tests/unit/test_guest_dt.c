@@ -155,6 +155,22 @@ static void check_cpu(const struct fixture *f, int cpu, u32 index, u32 phandles[
 	assert_int_equal(fdt_find_phandle(&f->fdt, phandles[index]), intc);
 }
 
+static void check_cpu_map(const struct fixture *f, int map)
+{
+	int cluster = fdt_find_child(&f->fdt, map, "cluster0"), core;
+	u32 index = 0;
+
+	fdt_for_each_child (&f->fdt, core, cluster) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "core%u", index);
+		assert_string_equal(fdt_node_name(&f->fdt, core), name);
+		snprintf(name, sizeof(name), "/cpus/cpu@%x", index++);
+		assert_int_equal(fdt_find_phandle(&f->fdt, number(f, core, "cpu")), path(f, name));
+	}
+	assert_int_equal(index, f->d.nr_vcpus);
+}
+
 /* QEMU's order: for each hart M-mode, which guests lack, and S-mode's external interrupt, 9. */
 static void check_plic(const struct fixture *f, const u32 phandles[])
 {
@@ -194,12 +210,16 @@ static void check_cpus(struct fixture *f, unsigned nr_vcpus)
 	fdt_for_each_child (&f->fdt, cpu, cpus) {
 		char name[16];
 
-		assert_true(index < nr_vcpus);
+		if (index == nr_vcpus) {
+			assert_string_equal(fdt_node_name(&f->fdt, cpu), "cpu-map");
+			check_cpu_map(f, cpu);
+			break;
+		}
 		snprintf(name, sizeof(name), "cpu@%x", index);
 		assert_string_equal(fdt_node_name(&f->fdt, cpu), name);
 		check_cpu(f, cpu, index++, phandles);
 	}
-	assert_int_equal(index, nr_vcpus);
+	assert_true(path(f, "/cpus/cpu-map") > 0);
 	check_plic(f, phandles);
 }
 
