@@ -14,7 +14,8 @@ FUZZ_offload := hyp/net/offload.c hyp/net/frame.c
 FUZZ_coalesce := hyp/net/coalesce.c hyp/net/offload.c hyp/net/frame.c
 FUZZ_dhcp := hyp/net/dhcp.c hyp/net/frame.c
 
-FUZZ_COMMON := tests/fuzz/harness.c tests/fuzz/machine.c hyp/virtio/device.c hyp/virtio/virtq.c \
+FUZZ_COMMON := tests/fuzz/harness.c tests/fuzz/machine.c \
+	hyp/virtio/device.c hyp/virtio/transport.c hyp/virtio/virtq.c \
 	hyp/mem/guest_memory.c hyp/mem/guest_frames.c hyp/mem/ram_pool.c
 FUZZ_NAMES := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_PROGRAMS := $(FUZZ_NAMES:%=$(BUILD)/tests/fuzz/%.t)

@@ -73,7 +73,7 @@ UNIT_vm_state := hyp/vm/vm_state.c
 UNIT_virtq := hyp/virtio/virtq.c $(GUEST_MEMORY)
 UNIT_CFLAGS_virtq := -DWINDOW_BASE=0UL \
 	-Wl,--wrap=guest_memory_contains,--wrap=guest_pin,--wrap=guest_unpin
-UNIT_virtio_device := hyp/virtio/device.c hyp/virtio/virtq.c $(GUEST_MEMORY)
+UNIT_virtio_device := hyp/virtio/device.c hyp/virtio/transport.c hyp/virtio/virtq.c $(GUEST_MEMORY)
 UNIT_CFLAGS_virtio_device := -DWINDOW_BASE=0UL
 UNIT_absent_ram := $(wildcard hyp/virtio/*.c) hyp/core/rate_limit.c $(GUEST_MEMORY)
 UNIT_CFLAGS_absent_ram := -DWINDOW_BASE=0UL -Wl,--wrap=guest_bring_back
@@ -81,7 +81,8 @@ UNIT_offload := hyp/net/offload.c hyp/net/frame.c
 UNIT_coalesce := hyp/net/coalesce.c hyp/net/offload.c hyp/net/frame.c
 UNIT_dhcp := hyp/net/dhcp.c hyp/net/frame.c
 UNIT_net := hyp/virtio/net.c hyp/virtio/net_send.c hyp/virtio/net_receive.c hyp/virtio/net_filter.c \
-	hyp/virtio/device.c hyp/virtio/virtq.c hyp/core/rate_limit.c tests/unit/net_fixture.c tests/unit/fake/pages.c
+	hyp/virtio/device.c hyp/virtio/transport.c hyp/virtio/virtq.c hyp/core/rate_limit.c \
+	tests/unit/net_fixture.c tests/unit/fake/pages.c
 UNIT_net_send := $(UNIT_net)
 UNIT_net_receive := $(UNIT_net)
 UNIT_switch := hyp/net/switch.c hyp/net/uplink.c hyp/net/dhcp.c hyp/net/offload.c hyp/net/frame.c \
