@@ -16,26 +16,7 @@
 #include "net/port.h"
 #include "net/uplink.h"
 
-/*
- * A port that has no room is waited for: PATIENCE_NS in all, and that is earned anew by taking
- * frames. So who takes none, or one now and then, holds up nobody for long.
- */
-#define PATIENCE_NS	2000000UL
-#define PATIENCE_FRAMES 16U /* that earn all of it */
-
 #define CHUNK 16U /* ports that are held at a time */
-
-struct net_switch {
-	char name[SWITCH_NAME_SIZE];
-	struct net_switch *next;
-	struct spinlock lock;
-	struct list ports; /* by their numbers */
-	u32 next_number;
-	u32 is_touched; /* some port is; atomic */
-	struct uplink *uplink;
-	struct mac_table outside;
-	u64 max_patience; /* ticks */
-};
 
 static struct spinlock switches_lock; /* taken before a switch's own */
 static struct net_switch *switches;
@@ -48,7 +29,7 @@ static struct net_switch *new_switch(const char *name)
 		return NULL;
 	memcpy(net->name, name, strnlen(name, sizeof(net->name) - 1));
 	list_init(&net->ports);
-	net->max_patience = time_from_ns(PATIENCE_NS);
+	net->max_patience = time_from_ns(NET_PATIENCE_NS);
 	net->outside.max_age = time_from_ns(MAC_MAX_AGE_NS);
 	net->next = switches;
 	switches = net;
@@ -71,11 +52,6 @@ struct net_switch *switch_get(const char *name)
 	return net;
 }
 
-static struct net_port *port_of(struct list *link)
-{
-	return container_of(link, struct net_port, link);
-}
-
 /* Lock held. */
 static struct net_port *find(struct net_switch *net, u64 key)
 {
@@ -86,109 +62,6 @@ static struct net_port *find(struct net_switch *net, u64 key)
 	return NULL;
 }
 
-static bool is_attached(const struct net_port *port)
-{
-	return !list_is_empty(&port->link);
-}
-
-/* --- Waiting for room */
-
-/* All who wait for the port send again. As many as there are now: they may come back. */
-static void wake_waiters(struct net_switch *net, struct net_port *port)
-{
-	unsigned nr = 0;
-
-	spin_lock(&net->lock);
-	list_for_each (link, &port->waiters)
-		nr++;
-	while (nr-- && !list_is_empty(&port->waiters)) {
-		struct net_port *waiter = container_of(port->waiters.next, struct net_port, waits);
-
-		list_remove(&waiter->waits);
-		port_hold(waiter);
-		spin_unlock(&net->lock);
-		waiter->ops->writable(waiter);
-		port_release(waiter);
-		spin_lock(&net->lock);
-	}
-	spin_unlock(&net->lock);
-}
-
-static void lose_patience(struct timer *timer)
-{
-	struct net_port *port = container_of(timer, struct net_port, impatience);
-
-	wake_waiters(port->net, port);
-}
-
-/* The port had no room, and has some again. */
-static void end_wait(struct net_port *port)
-{
-	struct net_switch *net = port->net;
-	u64 waited;
-
-	spin_lock(&net->lock);
-	if (port->full_since) {
-		waited = MIN(time_now() - port->full_since, port->patience);
-		__atomic_store_n(&port->patience, port->patience - waited, __ATOMIC_RELAXED);
-		__atomic_store_n(&port->full_since, 0, __ATOMIC_RELAXED);
-		timer_stop(&port->impatience);
-	}
-	spin_unlock(&net->lock);
-	wake_waiters(net, port);
-}
-
-void switch_has_room(struct net_port *port)
-{
-	__atomic_fetch_add(&port->rooms, 1, __ATOMIC_RELEASE);
-	if (port->net)
-		end_wait(port);
-}
-
-/*
- * The port had no room for the sender's frame. True: the sender is told when it has, or when it is
- * not to be waited for any longer. `rooms` was read before: if it has changed, there is room.
- */
-static bool wait_for_room(struct net_port *sender, struct net_port *port, u32 rooms)
-{
-	struct net_switch *net = port->net;
-	u64 now = time_now();
-	bool waits = false, is_late = false;
-
-	spin_lock(&net->lock);
-	if (__atomic_load_n(&port->rooms, __ATOMIC_ACQUIRE) != rooms) {
-		waits = is_late = true;
-	} else if (is_attached(port)) {
-		u64 patience = __atomic_load_n(&port->patience, __ATOMIC_RELAXED);
-
-		if (!port->full_since)
-			__atomic_store_n(&port->full_since, now, __ATOMIC_RELAXED);
-		waits = now - port->full_since < patience;
-		/* Each time: somebody may have earned patience since, and the timer is over. */
-		if (waits && list_is_empty(&sender->waits)) {
-			list_insert_before(&port->waiters, &sender->waits);
-			timer_start(&port->impatience, port->full_since + patience);
-		}
-	}
-	spin_unlock(&net->lock);
-	if (is_late)
-		sender->ops->writable(sender);
-	return waits;
-}
-
-/* A frame was taken. */
-static void earn_patience(struct net_port *port)
-{
-	u64 patience, max = port->net->max_patience;
-
-	if (unlikely(__atomic_load_n(&port->full_since, __ATOMIC_RELAXED)))
-		end_wait(port);
-	patience = __atomic_load_n(&port->patience, __ATOMIC_RELAXED);
-	if (patience < max)
-		__atomic_store_n(&port->patience, MIN(max, patience + max / PATIENCE_FRAMES),
-				 __ATOMIC_RELAXED);
-}
-
 void switch_attach(struct net_switch *net, struct net_port *port)
 {
 	list_init(&port->waiters);
@@ -196,7 +69,7 @@ void switch_attach(struct net_switch *net, struct net_port *port)
 	list_init(&port->waits_uplink);
 	port->key = mac_key(port->mac);
 	port->patience = net->max_patience;
-	port->impatience.expired = lose_patience;
+	port->impatience.expired = port_lose_patience;
 	spin_lock(&net->lock);
 	port->net = net;
 	port->number = ++net->next_number;
@@ -226,10 +99,10 @@ static enum net_result give(struct net_port *sender, struct net_port *port,
 		port_count(&port->received, 1);
 		port_count(&port->bytes_received, frame->size);
 		touch(port);
-		earn_patience(port);
+		port_earn_patience(port);
 		return NET_DONE;
 	}
-	if (sender && wait_for_room(sender, port, rooms))
+	if (sender && port_wait_for_room(sender, port, rooms))
 		return NET_NO_ROOM;
 	port_count(&port->dropped_full, 1);
 	return NET_DONE;
@@ -534,7 +407,7 @@ void switch_detach(struct net_port *port)
 	list_remove(&port->waits);
 	spin_unlock(&net->lock);
 	timer_stop_and_wait(&port->impatience);
-	wake_waiters(net, port);
+	port_wake_waiters(net, port);
 	if (net->uplink)
 		uplink_forget(net->uplink, port);
 	while (__atomic_load_n(&port->users, __ATOMIC_ACQUIRE))
