@@ -166,33 +166,70 @@ void machine_poke(u64 gpa, const void *bytes, u64 size)
 	guest_write(&machine_ram, GPA(gpa), bytes, size);
 }
 
-/* --- The hypervisor's pages, where the sanitizer watches them */
+/*
+ * --- The hypervisor's pages
+ *
+ * Those that are free are watched, too, and are taken again in the order in which they were freed:
+ * the sanitizer's own allocator would map large ones anew each time.
+ */
 
-static void *allocations[256];
-static unsigned nr_allocations;
+struct pages {
+	void *start;
+	unsigned order;
+};
+
+static struct pages taken[256], vacant[256];
+static unsigned nr_taken, nr_vacant;
+
+static struct pages take_out(struct pages *list, unsigned *nr, unsigned index)
+{
+	struct pages pages = list[index];
+
+	--*nr;
+	memmove(&list[index], &list[index + 1], (*nr - index) * sizeof(*list));
+	return pages;
+}
 
 void *page_alloc(unsigned order)
 {
-	void *pages = aligned_alloc(PAGE_SIZE, PAGE_SIZE << order);
+	struct pages pages;
+	unsigned i = 0;
 
-	fuzz_check(pages != NULL && nr_allocations < ARRAY_SIZE(allocations), "there is memory");
-	memset(pages, 0, PAGE_SIZE << order);
-	allocations[nr_allocations++] = pages;
-	return pages;
+	while (i < nr_vacant && vacant[i].order != order)
+		i++;
+	if (i < nr_vacant)
+		pages = take_out(vacant, &nr_vacant, i);
+	else
+		pages = (struct pages){ aligned_alloc(PAGE_SIZE, PAGE_SIZE << order), order };
+	fuzz_check(pages.start != NULL && nr_taken < ARRAY_SIZE(taken), "there is memory");
+	taken[nr_taken++] = pages;
+	ASAN_UNPOISON_MEMORY_REGION(pages.start, PAGE_SIZE << order);
+	return memset(pages.start, 0, PAGE_SIZE << order);
+}
+
+static void free_taken(unsigned index)
+{
+	struct pages pages = take_out(taken, &nr_taken, index);
+
+	ASAN_POISON_MEMORY_REGION(pages.start, PAGE_SIZE << pages.order);
+	if (nr_vacant < ARRAY_SIZE(vacant)) {
+		vacant[nr_vacant++] = pages;
+	} else {
+		ASAN_UNPOISON_MEMORY_REGION(pages.start, PAGE_SIZE << pages.order);
+		free(pages.start);
+	}
 }
 
 void page_free(void *pages, unsigned order)
 {
 	unsigned i = 0;
 
-	(void)order;
 	if (!pages)
 		return;
-	while (i < nr_allocations && allocations[i] != pages)
+	while (i < nr_taken && taken[i].start != pages)
 		i++;
-	fuzz_check(i < nr_allocations, "what is freed was allocated");
-	allocations[i] = allocations[--nr_allocations];
-	free(pages);
+	fuzz_check(i < nr_taken && taken[i].order == order, "what is freed was allocated");
+	free_taken(i);
 }
 
 unsigned page_order(u64 size)
@@ -311,7 +348,7 @@ void machine_begin(bool has_holes)
 
 unsigned machine_pages(void)
 {
-	return nr_allocations;
+	return nr_taken;
 }
 
 /* Pages that are left are of what the target has made in the machine. */
@@ -323,6 +360,6 @@ void machine_end(void)
 		fuzz_check(!machine_ram.frames->granules[i].pins, "no granule stays pinned");
 	guest_memory_give_back(&machine_ram);
 	fuzz_check(ram_pool_free() == POOL_PIECES * POOL_PIECE, "all RAM is given back");
-	while (nr_allocations)
-		page_free(allocations[0], 0);
+	while (nr_taken)
+		free_taken(0);
 }
