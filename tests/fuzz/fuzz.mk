@@ -20,7 +20,8 @@ FUZZ_COMMON := tests/fuzz/harness.c tests/fuzz/machine.c \
 FUZZ_NAMES := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_PROGRAMS := $(FUZZ_NAMES:%=$(BUILD)/tests/fuzz/%.t)
 FUZZERS := $(FUZZ_NAMES:%=$(BUILD)/fuzz/%)
-FUZZ_WRAPPED := guest_pin guest_unpin virtq_pop virtq_copy_from ram_pool_take ram_pool_give_back
+FUZZ_WRAPPED := guest_pin guest_unpin virtq_enable virtq_pop virtq_copy_from \
+	ram_pool_take ram_pool_give_back
 FUZZ_CFLAGS := -std=gnu11 -Wall -Wextra -Werror -g -O2 -DWINDOW_BASE=0UL -DRAM_GRANULE=0x4000UL \
 	-fno-sanitize-recover=all -Itests/fuzz/fake -Itests/fuzz -Itests/unit/fake -Ihyp -I. \
 	$(FUZZ_WRAPPED:%=-Wl,--wrap=%)
@@ -28,13 +29,16 @@ FUZZ_CFLAGS := -std=gnu11 -Wall -Wextra -Werror -g -O2 -DWINDOW_BASE=0UL -DRAM_G
 # and takes two thirds of the time.
 FUZZ_FOLLOWS_CMP := offload coalesce dhcp
 FUZZ_SECONDS ?= 3600
+# In `make test`; a balloon moves many pages for each.
+FUZZ_INPUTS = $(if $(filter $*,balloon),5000,20000)
 
 $(FUZZ_PROGRAMS): $(BUILD)/tests/fuzz/%.t: tests/fuzz/fuzz_%.c tests/fuzz/standalone.c \
 		$(FUZZ_COMMON) $$(FUZZ_$$*) $$(wildcard hyp/*/*.h) tests/fuzz/fuzz.mk
 	$(call say,HOSTCC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)cc $(FUZZ_CFLAGS) -fsanitize=address,undefined -DCORPUS='"tests/fuzz/corpus/$*"' \
-		-DCRASH='"$@.crash"' -MMD -MP -MF $@.d -o $@ $< tests/fuzz/standalone.c \
+		-DCRASH='"$@.crash"' -DMUTATIONS=$(FUZZ_INPUTS) \
+		-MMD -MP -MF $@.d -o $@ $< tests/fuzz/standalone.c \
 		$(FUZZ_COMMON) $(FUZZ_$*)
 
 $(FUZZERS): $(BUILD)/fuzz/%: tests/fuzz/fuzz_%.c $(FUZZ_COMMON) $$(FUZZ_$$*) \

@@ -112,6 +112,13 @@ static void event(struct virtio_device *device, const struct fuzz_step *step)
 	}
 }
 
+static void complete_all(struct virtio_device *device)
+{
+	(void)device;
+	is_scarce = false;
+	on_its_way = 0;
+}
+
 /* Page numbers: three of RAM, one that may be anything. */
 static u32 fill(unsigned queue, const struct fuzz_step *step, u8 *bytes)
 {
@@ -126,7 +133,13 @@ static u32 fill(unsigned queue, const struct fuzz_step *step, u8 *bytes)
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
-	static const struct fuzz_target target = { .create = create, .event = event, .fill = fill };
+	static const struct fuzz_target target = {
+		.create = create,
+		.event = event,
+		.complete_all = complete_all,
+		.fill = fill,
+		.eager = UINT64_MAX,
+	};
 
 	return fuzz_run(&target, data, size);
 }

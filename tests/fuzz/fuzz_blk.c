@@ -180,7 +180,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 						   .create = create,
 						   .event = event,
 						   .complete_all = complete_all,
-						   .fill = fill };
+						   .fill = fill,
+						   .eager = UINT64_MAX };
 
 	return fuzz_run(&target, data, size);
 }

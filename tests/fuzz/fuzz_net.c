@@ -52,6 +52,15 @@ void host_net_set_flush(struct host_net *net, void (*flush)(void *ctx), void *ct
 	net->flush_ctx = ctx;
 }
 
+static const u8 our_mac[] = { 0x52, 0x54, 0, 1, 2, 3 };
+static const u8 other_mac[] = { 0x52, 0x54, 0, 1, 2, 4 };
+static const u8 gateway_mac[] = { 0x52, 0x55, 10, 0, 2, 2 };
+
+static bool is_mac(const u8 *at, const u8 *mac)
+{
+	return memcmp(at, mac, 6) == 0;
+}
+
 static u8 others_bytes[2000]; /* that the other VM sends */
 
 static bool is_senders(const struct host_segment *segment)
@@ -64,6 +73,7 @@ static bool is_senders(const struct host_segment *segment)
  */
 static void read_segments(const struct host_net_frame *frame)
 {
+	const u8 *source = (const u8 *)frame->segments[0].start.v + ETH_SOURCE;
 	u8 sum = 0;
 	u32 size = 0;
 
@@ -79,6 +89,8 @@ static void read_segments(const struct host_net_frame *frame)
 	}
 	__asm__ volatile("" ::"r"(sum));
 	fuzz_check(size >= ETH_HEADER && size <= NET_MAX_FRAME, "a frame has its size");
+	fuzz_check(is_mac(source, our_mac) || is_mac(source, other_mac),
+		   "a source is the sender's");
 	fuzz_check(host_info.has_csum || !frame->header.flags, "no open checksum");
 	fuzz_check(!frame->header.gso_type ||
 			   (frame->header.gso_type == VIRTIO_NET_GSO_TCPV4 ? host_info.has_tso4
@@ -123,14 +135,16 @@ static struct {
 	bool waits; /* it found no room elsewhere */
 } other;
 
-static const u8 our_mac[] = { 0x52, 0x54, 0, 1, 2, 3 };
-static const u8 other_mac[] = { 0x52, 0x54, 0, 1, 2, 4 };
-
 static bool other_deliver(struct net_port *port, const struct net_frame *frame)
 {
-	u8 sum = 0;
+	u8 head[ETH_HEADER], sum = 0;
 	u32 size = 0;
 
+	fuzz_check(net_frame_read(frame, 0, head, sizeof(head)) == sizeof(head), "it has a header");
+	fuzz_check(is_mac(head + ETH_SOURCE, our_mac) || is_mac(head + ETH_SOURCE, gateway_mac),
+		   "a source is the sender's");
+	fuzz_check(is_mac(head, other_mac) || head[0] & 1 || port->is_promiscuous,
+		   "it is for this port");
 	for (unsigned i = 0; i < frame->nr_pieces; i++) {
 		for (u32 at = 0; at < frame->pieces[i].size; at++)
 			sum ^= frame->pieces[i].data[at];
@@ -295,10 +309,9 @@ static void flush_arrived(void)
 
 static void arrive(const struct fuzz_step *step)
 {
-	static const u8 gateway[] = { 0x52, 0x55, 10, 0, 2, 2 };
 	struct virtio_net_header header = { 0 };
 	u8 *frame = arrived[nr_arrived++];
-	u32 size = make_frame(frame, 14 + step->b % 1500, gateway, step);
+	u32 size = make_frame(frame, 14 + step->b % 1500, gateway_mac, step);
 
 	if (step->c & 2)
 		size = make_segment(frame, size, step);
@@ -373,6 +386,8 @@ static u32 fill(unsigned queue, const struct fuzz_step *step, u8 *bytes)
 	return 64;
 }
 
+#define EAGER (BIT(1) | BIT(2)) /* transmit, control */
+
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	static const struct fuzz_target target = { .make_machine = make_machine,
@@ -380,7 +395,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 						   .create = create,
 						   .event = event,
 						   .complete_all = complete_all,
-						   .fill = fill };
+						   .fill = fill,
+						   .eager = EAGER };
 
 	return fuzz_run(&target, data, size);
 }

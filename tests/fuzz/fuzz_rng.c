@@ -60,9 +60,9 @@ static void complete_all(struct virtio_device *device)
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
-	static const struct fuzz_target target = { .create = create,
-						   .event = event,
-						   .complete_all = complete_all };
+	static const struct fuzz_target target = {
+		.create = create, .event = event, .complete_all = complete_all, .eager = 1
+	};
 
 	return fuzz_run(&target, data, size);
 }

@@ -7,8 +7,8 @@
  *     mistake that the sanitizers see;
  *   - a lock taken twice, a register that does not answer, a vCPU that is kept for ever;
  *   - after the machine has completed what it has, a device that does not become quiet, a queue
- *     that waits for RAM, a page of guest RAM that stays pinned, memory or a timer that is not
- *     given back.
+ *     that waits for RAM or is not worked off, a page of guest RAM that stays pinned, memory or a
+ * timer that is not given back.
  *
  * A target is a file fuzz_NAME.c with LLVMFuzzerTestOneInput(), which calls fuzz_run().
  */
@@ -22,10 +22,10 @@
 #define FUZZ_RAM_SIZE  KIB(128)
 
 /* Where a driver that behaves has put its queues, one after the other; and what it sends. */
-#define FUZZ_QUEUE_SIZE	  16U
+#define FUZZ_QUEUE_SIZE	  64U /* at most */
 #define FUZZ_RINGS	  FUZZ_RAM_START
 #define FUZZ_RINGS_ACROSS (FUZZ_RAM_START + RAM_GRANULE - 0x80) /* the first in two granules */
-#define FUZZ_RINGS_SIZE	  0x200UL				/* of one queue */
+#define FUZZ_RINGS_SIZE	  0x800UL				/* of one queue */
 #define FUZZ_TABLES	  (FUZZ_RAM_START + 0x5000UL)
 #define FUZZ_DATA	  (FUZZ_RAM_START + 0x8000UL)
 
@@ -54,7 +54,8 @@ enum fuzz_kind {
 	FUZZ_SERVICE,  /* in the VM's own time */
 	FUZZ_EVENT,    /* of the real machine: what the target makes of it */
 	FUZZ_TIME,     /* c microseconds pass; timers fire */
-	FUZZ_RACE,     /* a & 1: another vCPU makes each chain available again that is popped */
+	FUZZ_RACE,     /* a & 1: another vCPU makes each chain available again that is popped, and
+			* notifies if the device wants that */
 	FUZZ_LEAVE,    /* RAM: a bit of a for each granule; b & 1: at once, else with the next step
 			* of this kind; and those of the last are gone */
 	FUZZ_SCARCE,   /* a & 1: the machine has no RAM to give; else it has some again */
@@ -78,6 +79,9 @@ struct fuzz_target {
 	 * c and d as they are.
 	 */
 	u32 (*fill)(unsigned queue, const struct fuzz_step *step, u8 *bytes);
+	/* A bit for each queue whose chains are worked off in any case, when the driver notifies.
+	 */
+	u64 eager;
 };
 
 int fuzz_run(const struct fuzz_target *target, const u8 *data, size_t size);

@@ -4,6 +4,8 @@
  * same in each run. The input that ends the program is kept in CRASH.
  *
  *     NAME.t [FILE...]    only these files
+ *
+ * CORPUS, CRASH and MUTATIONS, how many inputs are made, are given by the build.
  */
 #include "lib/types.h"
 
@@ -17,7 +19,6 @@
 
 #define MAX_INPUTS 4096
 #define MAX_SIZE   4096 /* bytes of an input */
-#define MUTATIONS  20000
 #define HANG	   1200 /* seconds: a guard, no measure */
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
@@ -60,6 +61,8 @@ static bool load(const char *path)
 	FILE *file = fopen(path, "rb");
 	struct input *input = calloc(1, sizeof(*input));
 
+	if (!file)
+		perror(path);
 	if (!file || !input || nr_inputs == MAX_INPUTS)
 		return false;
 	input->size = fread(input->bytes, 1, MAX_SIZE, file);
