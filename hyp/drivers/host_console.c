@@ -12,7 +12,7 @@
  */
 #include "core/log.h"
 #include "core/timer.h"
-#include "drivers/host_port.h"
+#include "drivers/host_console.h"
 #include "lib/string.h"
 #include "mem/page.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The machine's ports, as their users see them. Users are called without the lock. */
-#include "drivers/host_port.h"
+#include "drivers/host_console.h"
 #include "lib/string.h"
 
 void host_port_raise(struct host_port *port, u8 events)

@@ -1,105 +1,77 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The inside of the driver of ports: host_console.c speaks with the device, which calls its ports
- * by numbers (a struct host_channel each); host_port.c is what their users see, who call them by
- * names (a struct host_port each). One lock, a leaf, for all of it.
+ * Byte streams to the world outside: the named ports of the machine's virtio-console (virtio 1.2
+ * section 5.3; QEMU: virtserialport,name=...).
  */
 #ifndef DOPPEL_HOST_PORT_H
 #define DOPPEL_HOST_PORT_H
 
-#include "drivers/host_console.h"
-#include "drivers/virtqueue.h"
-#include "lib/spinlock.h"
-#include "mem/page.h"
+#include "lib/types.h"
 
-#define HOST_MAX_CHANNELS 32
-#define HOST_MAX_PORTS	  32
-#define HOST_NR_BUFFERS	  4 /* of a channel, each way */
-#define HOST_BUFFER_SIZE  (PAGE_SIZE / HOST_NR_BUFFERS)
-#define HOST_CONTROL_OUT  4 /* messages on their way */
+#define HOST_PORT_NAME_SIZE 64 /* with the terminating NUL */
 
-/* Control messages that are due. */
-#define HOST_OWES_READY BIT(0)
-#define HOST_OWES_OPEN	BIT(1)
+struct host_port;
 
-/* Calls of the user that are due. */
-#define HOST_EVENT_INPUT  BIT(0)
-#define HOST_EVENT_OUTPUT BIT(1)
-#define HOST_EVENT_OPENED BIT(2)
-
-struct host_received {
-	u8 *buffer;
-	u32 size;
+struct host_port_user {
+	void (*input)(void *ctx);  /* there is something to read */
+	void (*output)(void *ctx); /* there is room again, after a write that was cut short */
+	void (*opened)(void *ctx, bool is_open); /* somebody outside has connected, or has gone */
 };
 
-struct host_channel {
-	bool exists;
-	bool is_console; /* the device has nominated it to be one */
-	bool is_open;	 /* somebody outside is connected */
-	u8 owes;
-	char name[HOST_PORT_NAME_SIZE]; /* "": not told */
-	struct host_port *port;		/* NULL: nobody has asked for the name */
-	struct virtqueue in, out;
-	u8 *out_buffers; /* one for each slot; NULL: it has never existed */
-	bool is_polled;	 /* somebody gives buffers, and looks for their end himself */
-	/* What has come, and is not read: the first of it from offset on. */
-	struct host_received received[HOST_NR_BUFFERS];
-	unsigned nr_received;
-	u32 offset;
+/*
+ * The port of that name, for the caller alone until he gives it back. The device may tell names
+ * after boot, and ports come and go: it may be one that does not exist yet, or never will; nobody
+ * ever connects to such a one. NULL: the machine has no console with ports, the name is too long,
+ * somebody has the port, or 32 others are taken.
+ */
+struct host_port *host_port_take(const char *name);
+
+/* With its user, as host_port_set_user() without one. What nobody has read is the next one's. */
+void host_port_give_back(struct host_port *port);
+
+/*
+ * A port has one user, or none (NULL); while it has none, the world outside is kept waiting. The
+ * functions are called with no lock held, by the hart that has the interrupt, one at a time. After
+ * this, the user looks for himself how things stand: what was there before is not told. Waits until
+ * no function of the former user is being called: no lock of theirs may be held, nor may it be
+ * called by one of them.
+ */
+void host_port_set_user(struct host_port *port, const struct host_port_user *user, void *ctx);
+
+/*
+ * Memory that the device reads itself, so that nothing is copied: contiguous, of the page pool. It
+ * is the device's from host_port_give() on, until is_done.
+ */
+struct host_port_buffer {
+	const void *data;
+	u32 size;
+	bool is_done; /* atomic */
+};
+
+/*
+ * False: nobody is connected, or there is no room now. Buffers are done in the order in which they
+ * were given, and whoever gave them looks for himself: host_port_collect() finds those that are.
+ * A port that buffers were given to no longer interrupts when it has taken something, and never
+ * calls output(). Any lock but the driver's.
+ */
+bool host_port_give(struct host_port *port, struct host_port_buffer *buffer);
+void host_port_collect(struct host_port *port);
+
+/*
+ * Both return how many bytes they took; any lock but the driver's. What is written while nobody is
+ * connected may be lost. Nothing is taken when the device has broken down, or lacks the port.
+ */
+u32 host_port_read(struct host_port *port, void *buf, u32 size);
+u32 host_port_write(struct host_port *port, const void *buf, u32 size);
+bool host_port_is_open(const struct host_port *port);
+
+struct host_port_info {
+	char name[HOST_PORT_NAME_SIZE]; /* "": the device has not told */
+	bool is_open, has_user;
 	u64 bytes_read, bytes_written;
 };
 
-struct host_port {
-	char name[HOST_PORT_NAME_SIZE]; /* "": nobody has taken it */
-	struct host_channel *channel;	/* NULL: the device has none of that name */
-	const struct host_port_user *user;
-	void *ctx;
-	u8 events;
-	bool is_calling; /* a hart is in the user's functions; atomic */
-	bool wants_room;
-};
-
-extern struct host_console {
-	struct spinlock lock;
-	struct transport *transport; /* NULL: the machine has no such device */
-	struct virtqueue control_in, control_out;
-	struct virtio_console_control messages[HOST_CONTROL_OUT]; /* one for each slot */
-	struct host_channel channels[HOST_MAX_CHANNELS];
-	unsigned nr_channels;
-	struct host_port ports[HOST_MAX_PORTS];
-	unsigned nr_ports; /* that have ever been taken; atomic */
-	bool is_dead;
-} host_console;
-
-/* All of these: lock held. */
-
-static inline void host_console_notify(struct virtqueue *q)
-{
-	if (!host_console.is_dead && virtqueue_must_notify(q))
-		virtqueue_notify(q);
-}
-
-static inline bool host_channel_has_user(const struct host_channel *channel)
-{
-	return channel->port && channel->port->user;
-}
-
-/* Sends the control messages that are due, as far as there is room. */
-void host_console_send_owed(void);
-
-/* The first buffer of received has been read. */
-void host_channel_drop_first(struct host_channel *channel);
-
-/* Looks at what the device has taken. */
-void host_channel_collect_out(struct host_channel *channel);
-
-/* The port and the channel have the same name. */
-void host_port_connect(struct host_port *port, struct host_channel *channel);
-
-/* Something is due to the port's user, if there is one; port may be NULL. */
-void host_port_raise(struct host_port *port, u8 events);
-
-/* Without the lock: calls the users of all ports to whom something is due. */
-void host_ports_call_users(void);
+/* The ports that the device has: index counts up from 0; false behind the last. */
+bool host_port_info(unsigned index, struct host_port_info *info);
 
 #endif

@@ -2,7 +2,7 @@
 /* The trace for the host: every exit of every guest, through a port of the machine's console. */
 #include "drivers/host_trace.h"
 #include "core/hart.h"
-#include "drivers/host_console.h"
+#include "drivers/host_port.h"
 #include "lib/spinlock.h"
 #include "lib/string.h"
 #include "mem/page.h"

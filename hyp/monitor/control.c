@@ -2,7 +2,7 @@
 /* The control channel: requests and answers, a line of JSON each; one request at a time. */
 #include "monitor/control.h"
 #include "core/log.h"
-#include "drivers/host_console.h"
+#include "drivers/host_port.h"
 #include "lib/string.h"
 #include "mem/page.h"
 #include "monitor/commands.h"

@@ -6,7 +6,7 @@
  * what it writes, only asks for that.
  */
 #include "virtio/console.h"
-#include "drivers/host_console.h"
+#include "drivers/host_port.h"
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mem/page.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The console with its ports, and both kinds of other ends. */
-#include "drivers/host_console.h"
+#include "drivers/host_port.h"
 #include "harness.h"
 #include "virtio/console.h"
 

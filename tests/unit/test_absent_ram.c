@@ -9,7 +9,7 @@
 #include "core/timer.h"
 #include "dev/console.h"
 #include "drivers/host_blk.h"
-#include "drivers/host_console.h"
+#include "drivers/host_port.h"
 #include "drivers/host_rng.h"
 #include "fake/pages.h"
 #include "virtio/balloon.h"

@@ -4,7 +4,7 @@
  * does. The driver keeps its one device for ever: the tests are steps with the same.
  */
 #include "unit.h"
-#include "drivers/host_console.h"
+#include "drivers/host_port.h"
 #include "drivers/host_virtio.h"
 #include "fake/virtio_mmio.h"
 

@@ -5,7 +5,7 @@
  */
 #include "unit.h"
 #include "core/hart.h"
-#include "drivers/host_console.h"
+#include "drivers/host_port.h"
 #include "drivers/host_trace.h"
 #include "fake/pages.h"
 
