@@ -26,8 +26,9 @@ class Tap:
         self.count += 1
         self.failed += not good
         print(("ok" if good else "not ok"), self.count, "-", name, flush=True)
-        if not good and why:
-            print("".join("# %s\n" % line for line in str(why).splitlines()), end="", flush=True)
+        if not good:  # of what a test prints, prove shows only standard error
+            lines = ["not ok %d - %s" % (self.count, name)] + str(why).splitlines()
+            print("".join("# %s\n" % line for line in lines), end="", file=sys.stderr, flush=True)
         return good
 
     def skip(self, name, why):
