@@ -29,15 +29,13 @@ FUZZ_CFLAGS := -std=gnu11 -Wall -Wextra -Werror -g -O2 -DWINDOW_BASE=0UL -DRAM_G
 # and takes two thirds of the time.
 FUZZ_FOLLOWS_CMP := offload coalesce dhcp
 FUZZ_SECONDS ?= 3600
-# In `make test`; a balloon moves many pages for each.
-FUZZ_INPUTS = $(if $(filter $*,balloon),5000,20000)
 
 $(FUZZ_PROGRAMS): $(BUILD)/tests/fuzz/%.t: tests/fuzz/fuzz_%.c tests/fuzz/standalone.c \
 		$(FUZZ_COMMON) $$(FUZZ_$$*) $$(wildcard hyp/*/*.h) tests/fuzz/fuzz.mk
 	$(call say,HOSTCC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)cc $(FUZZ_CFLAGS) -fsanitize=address,undefined -DCORPUS='"tests/fuzz/corpus/$*"' \
-		-DCRASH='"$@.crash"' -DMUTATIONS=$(FUZZ_INPUTS) \
+		-DCRASH='"$@.crash"' \
 		-MMD -MP -MF $@.d -o $@ $< tests/fuzz/standalone.c \
 		$(FUZZ_COMMON) $(FUZZ_$*)
 
@@ -47,7 +45,7 @@ $(FUZZERS): $(BUILD)/fuzz/%: tests/fuzz/fuzz_%.c $(FUZZ_COMMON) $$(FUZZ_$$*) \
 	$(Q)mkdir -p $(@D)
 	$(Q)clang $(FUZZ_CFLAGS) -fsanitize=fuzzer,address,undefined \
 		$(if $(filter $*,$(FUZZ_FOLLOWS_CMP)),,-fno-sanitize-coverage=trace-cmp) \
-		$(FUZZ_EXTRA) -o $@ $< $(FUZZ_COMMON) $(FUZZ_$*)
+		-o $@ $< $(FUZZ_COMMON) $(FUZZ_$*)
 
 .PHONY: fuzz-programs fuzz fuzz-corpus
 fuzz-programs: $(FUZZ_PROGRAMS)

@@ -8,7 +8,7 @@
  *   - a lock taken twice, a register that does not answer, a vCPU that is kept for ever;
  *   - after the machine has completed what it has, a device that does not become quiet, a queue
  *     that waits for RAM or is not worked off, a page of guest RAM that stays pinned, memory or a
- * timer that is not given back.
+ *     timer that is not given back.
  *
  * A target is a file fuzz_NAME.c with LLVMFuzzerTestOneInput(), which calls fuzz_run().
  */
@@ -63,8 +63,7 @@ enum fuzz_kind {
 };
 
 struct fuzz_target {
-	/* Makes the machine anew; memory that it takes is given back by the harness. May be NULL.
-	 */
+	/* Makes the machine anew; its memory is given back by the harness. May be NULL. */
 	void (*make_machine)(u8 variant);
 	/* What it has started ends: after the device. May be NULL. */
 	void (*end_machine)(void);
@@ -79,8 +78,7 @@ struct fuzz_target {
 	 * c and d as they are.
 	 */
 	u32 (*fill)(unsigned queue, const struct fuzz_step *step, u8 *bytes);
-	/* A bit for each queue whose chains are worked off in any case, when the driver notifies.
-	 */
+	/* A bit for each queue that is worked off when the driver notifies, in any case. */
 	u64 eager;
 };
 

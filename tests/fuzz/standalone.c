@@ -4,8 +4,6 @@
  * same in each run. The input that ends the program is kept in CRASH.
  *
  *     NAME.t [FILE...]    only these files
- *
- * CORPUS, CRASH and MUTATIONS, how many inputs are made, are given by the build.
  */
 #include "lib/types.h"
 
@@ -19,6 +17,7 @@
 
 #define MAX_INPUTS 4096
 #define MAX_SIZE   4096 /* bytes of an input */
+#define MUTATIONS  20000
 #define HANG	   1200 /* seconds: a guard, no measure */
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
